@@ -18,7 +18,7 @@ from zcollection.collection.read.zones import PartitionZones
 from zcollection.collection.split import as_times, split
 from zcollection.collection.stores import kind_at
 from zcollection.collection.write.conform import as_source, check_choice
-from zcollection.collection.write.delivery import Missing, Unknown
+from zcollection.collection.write.prepare import Missing, Unknown
 from zcollection.conditions.zones import Zones
 from zcollection.config import Config
 from zcollection.config import get as get_config

@@ -50,10 +50,10 @@ async def nothing_later(*_: object, **__: object) -> None:
 
 @step("user code sees partitions of one version only", f"{COMMITS}::test_user_code_never_sees_a_mixture")
 def _validated_snapshot() -> None:
-    from zcollection.collection.partition_groups import Stamp
+    from zcollection.collection.partition_groups import GenerationCheck
     from zcollection.engine import read
 
-    Stamp.__call__ = nothing
+    GenerationCheck.__call__ = nothing
     read._check_limits = nothing  # which would detect some of them
 
 
@@ -192,9 +192,9 @@ def _settle() -> None:
     from zcollection.transaction.log import publication
 
     async def given_up(_: Any, changes: Any) -> Any:
-        return publication.Unplaced(tuple(change.number for change in changes))
+        return publication.Unpublishable(tuple(change.number for change in changes))
 
-    publication.settle = given_up
+    publication.publish_pending = given_up
 
 
 @step(
@@ -273,14 +273,14 @@ def _base_record() -> None:
 @step("a catalog contains only published partitions", f"{VACUUM}::test_a_checkpoint_is_of_what_lies_in_its_place")
 def _published_checkpoint() -> None:
     from zcollection.transaction.index import catalog
-    from zcollection.transaction.log import snapshots, transaction
+    from zcollection.transaction.log import catalog_writing, snapshots
 
     async def write_checkpoint(store: Any, configuration: Any) -> int:
         taken = await snapshots.take(store, configuration)
         await catalog.save(store, taken.to_checkpoint())
         return taken.version
 
-    transaction.write_checkpoint = write_checkpoint
+    catalog_writing.write_checkpoint = write_checkpoint
 
 
 @step(
@@ -356,15 +356,15 @@ def _create_only() -> None:
 
 @step("a final place is claimed before anything else is written there", IN_PLACE)
 def _claimed() -> None:
-    from zcollection.transaction.log.in_place import InPlace
+    from zcollection.transaction.log.in_place import InPlaceWriter
 
-    before = InPlace.__init__
+    before = InPlaceWriter.__init__
 
     def claimed(self: Any, *given: Any) -> None:
         before(self, *given)
         self._is_claimed = True
 
-    InPlace.__init__ = claimed  # type: ignore[method-assign]
+    InPlaceWriter.__init__ = claimed  # type: ignore[method-assign]
 
 
 @step("a writer at a final place conflicts with any commit there", IN_PLACE)
@@ -467,7 +467,7 @@ def _first_version() -> None:
 def _pending() -> None:
     from zcollection.transaction.log import commit_log
 
-    commit_log._doubtful = lambda versions: {versions[-1].number} if versions else set()
+    commit_log._possibly_unpublished = lambda versions: {versions[-1].number} if versions else set()
 
 
 @step(
@@ -589,21 +589,21 @@ def _listed_first() -> None:
 
     from zcollection.transaction.log import history, vacuum
 
-    forget = vacuum._forget
+    forget = vacuum._remove_unneeded_groups
 
     async def reading_first(store: Any) -> tuple[int, int]:
-        versions = await history.every(store)
+        versions = await history.all_versions(store)
 
         async def known(_: object) -> Any:
             return versions
 
-        vacuum.history = SimpleNamespace(every=known)  # type: ignore[assignment, attr-defined]
+        vacuum.history = SimpleNamespace(all_versions=known)  # type: ignore[assignment, attr-defined]
         try:
             return await forget(store)
         finally:
             vacuum.history = history  # type: ignore[attr-defined]
 
-    vacuum._forget = reading_first
+    vacuum._remove_unneeded_groups = reading_first
 
 
 @step(

@@ -151,7 +151,7 @@ def test_a_predicate_may_query_again_and_run_a_loop_of_its_own(use, url, tmp_pat
 @pytest.mark.parametrize("catalog", [True, False])
 def test_what_takes_longer_goes_on_on_the_loop(tmp_path, settings, catalog, monkeypatch):
     """More partitions than one thread reads quickly, without a catalog, or another way to read."""
-    monkeypatch.setattr("zcollection.collection.read.consistent._SMALL", 0)
+    monkeypatch.setattr("zcollection.collection.read.consistent_read._SMALL", 0)
     url = str(tmp_path / "many")
     samples.create(url, catalog_enabled=catalog).insert(with_angle(range(0, 200, 10), 1.0))
     found = zc.open_collection(url).query(**settings)

@@ -311,7 +311,7 @@ def test_chunks_that_stay_the_same_are_kept_once(tmp_path):
 
 
 def test_a_vacuum_removes_nothing_that_another_writer_keeps_meanwhile(collection, monkeypatch):
-    every, writes = history.every, []
+    every, writes = history.all_versions, []
 
     async def overtaken(store):
         found = await every(store)
@@ -325,7 +325,7 @@ def test_a_vacuum_removes_nothing_that_another_writer_keeps_meanwhile(collection
     collection.tag("before")
     collection.retain(2)
     with monkeypatch.context() as patched:
-        patched.setattr(history, "every", overtaken)
+        patched.setattr(history, "all_versions", overtaken)
         collection.vacuum(older_than="0s")
     assert writes
     newest = collection.history()[-1].version

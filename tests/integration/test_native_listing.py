@@ -8,7 +8,7 @@ from counting import counting
 from zarr.storage import MemoryStore
 
 import zcollection as zc
-from zcollection.collection.filters import compile_filter, narrowing
+from zcollection.collection.filters import compile_filter, compile_prefix_filter
 
 YEARS = {"year": [2022, 2023, 2024]}
 DAY = 86_400 * 10**9
@@ -182,11 +182,11 @@ class TestNarrowing:
         ],
     )
     def test_keeps_what_a_selected_key_may_begin_with(self, filters, left):
-        select = narrowing(filters, ["year", "month"])
+        select = compile_prefix_filter(filters, ["year", "month"])
         assert [YEARS["year"][at] for at in select(YEARS)] == left
 
     def test_of_whole_keys_is_the_filter(self):
         keys = {"year": [2022, 2023, 2024], "month": [3, 3, 4]}
         for filters in ("year > 2022 and month == 3", {"year": 2022}):
             whole = compile_filter(filters, list(keys))
-            assert list(narrowing(filters, list(keys))(keys)) == list(whole(keys))
+            assert list(compile_prefix_filter(filters, list(keys))(keys)) == list(whole(keys))

@@ -104,9 +104,9 @@ def test_a_version_that_is_gone_is_none_to_open_or_to_compare_with(collection, u
 
 
 def test_a_query_that_a_vacuum_overtakes_reads_the_newest_snapshot(collection, url, monkeypatch):
-    from zcollection.collection.read import consistent
+    from zcollection.collection.read import consistent_read
 
-    original, done = consistent.read_groups, []
+    original, done = consistent_read.read_groups, []
     reader = zc.open_collection(url, mode="rw")
 
     async def overtaken(*args, **kwargs):
@@ -117,7 +117,7 @@ def test_a_query_that_a_vacuum_overtakes_reads_the_newest_snapshot(collection, u
             assert (await collection.vacuum_async(older_than="0s")).versions
         return await original(*args, **kwargs)
 
-    monkeypatch.setattr(consistent, "read_groups", overtaken)
+    monkeypatch.setattr(consistent_read, "read_groups", overtaken)
     assert read(reader.query()) == rows(3)["value"].tolist()
 
 

@@ -96,5 +96,5 @@ def test_other_codecs_make_it_stale_alone(base, view):
 
 def test_another_base_is_refused_still(base, view, place):
     other = shapes.create(place("other"), "date:M", shapes.SEVEN_DAYS)
-    with pytest.raises(zc.SchemaError, match="was made for a base with the partitioning"):
+    with pytest.raises(zc.SchemaError, match="was created for a base with the partitioning"):
         zc.open_view(str(view.store.url), base=other)

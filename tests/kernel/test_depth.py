@@ -87,7 +87,7 @@ def test_an_update_sees_the_values_before_it(collection):
 
 
 def test_an_update_returns_values_for_all_rows_given(collection):
-    with pytest.raises(zc.SchemaError, match=r"returned 1 rows for partition 'sign=plus/quotient=1', and was given 3"):
+    with pytest.raises(zc.SchemaError, match=r"returned 1 rows for partition 'sign=plus/quotient=1', and received 3"):
         collection.update(lambda ds, own: {"value": ds["value"].to_numpy()[own]}, depth=1, filters="quotient == 1")
 
 

@@ -27,8 +27,9 @@ from zcollection.registry.registry import REGISTRY
 from zcollection.transaction import documents as stored_documents
 from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.index import catalog, segments
+from zcollection.transaction.index.limits import Limits
 from zcollection.transaction.index.partitions import Partitions
-from zcollection.transaction.index.segments import Limits, Segments, key_of
+from zcollection.transaction.index.segments import Segments, key_of
 from zcollection.transaction.log import snapshots
 from zcollection.transaction.log import versioning as log_versioning
 
@@ -139,9 +140,9 @@ class InMemory:
 def check(known, model, objects):
     whole = held(known, known.containing(None), objects)
     expected = dict(sorted(model.items(), key=lambda item: tuple(item[1].key.values())))
-    assert dict(whole.chosen()) == expected
-    assert list(whole.chosen()) == list(expected)
-    assert whole.chosen().keys_of_each() == tuple(Key(item.key) for item in expected.values())
+    assert dict(whole.for_candidates()) == expected
+    assert list(whole.for_candidates()) == list(expected)
+    assert whole.for_candidates().partition_keys() == tuple(Key(item.key) for item in expected.values())
     assert len(known) == len(model)
     assert all(part and len(part) <= segments.SIZE for part in whole.loaded.values())
     for path in ["name=b/number=9/up=true", *model]:
@@ -439,7 +440,7 @@ def test_rows_that_were_found_are_read_again(collection, monkeypatch):
 
 def test_a_snapshot_never_lacks_a_partition_silently(collection):
     opened = zc.open_collection(collection.store)._opened
-    candidates = key_selection.passing(opened, "quotient == 17")
+    candidates = key_selection.candidates_of(opened, "quotient == 17")
 
     async def some():
         return await snapshots.take(collection.store, opened.configuration, candidates=candidates)

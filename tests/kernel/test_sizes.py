@@ -46,7 +46,7 @@ def test_they_are_reported_once_for_each_variable(url):
     collection = samples.create(url, [1, 12])
     say(collection, 10**5)
     found = [problem.what for problem in collection.verify(data=True).problems]
-    assert sum("is said to have 14286 chunks" in what for what in found) == 2 * 4
+    assert sum("its record implies 14286 chunks" in what for what in found) == 2 * 4
     assert len(found) < 40
 
 

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 import zcollection as zc
 from zcollection.errors import SettingError
-from zcollection.transaction.log import transaction
+from zcollection.transaction.log import catalog_writing
 
 TIMES = {}
 
@@ -166,7 +166,7 @@ def test_a_checkpoint_is_of_what_lies_in_its_place(collection):
     with pytest.warns(zc.PublicationWarning):
         zc.open_collection(Dies(collection.store.url, False), mode="rw").insert(samples.rows([1, 12]))
     opened = collection._opened
-    anyio.run(transaction.write_checkpoint, collection.store, opened.configuration)
+    anyio.run(catalog_writing.write_checkpoint, collection.store, opened.configuration)
     samples.assert_rows(collection.query(), [1, 12])
     assert "sign=plus/quotient=1/zarr.json" in collection.store.data
 

@@ -85,7 +85,7 @@ def test_a_partial_update_leaves_fill_elsewhere(view):
     [
         ({"qualty": np.zeros(1)}, "variable 'qualty' is unknown;.*did you mean 'quality'"),
         ({"value": np.zeros(1)}, "variable 'value' is unknown"),
-        ({"quality": np.zeros(2, "int8")}, "returned 2 rows for partition 'sign=plus/quotient=1', and was given 1"),
+        ({"quality": np.zeros(2, "int8")}, "returned 2 rows for partition 'sign=plus/quotient=1', and received 1"),
         ({"quality": np.zeros((1, 1), "int8")}, r"dimensions \('row',\) and received an array of shape \(1, 1\)"),
         ({"quality": np.array([0.5])}, "is declared int8 and received float64, which is not exact"),
         ({"quality": np.array([300])}, "the value np.int64\\(300\\) would change"),
@@ -192,7 +192,7 @@ def test_another_base_can_be_given(base, view):
     assert opened.query()["quality"].to_numpy().tolist() == [-1] * 4, "it was not computed from that one"
     assert zc.open_view(str(view.store.url), base=str(base.store.url)).status().current == PATHS
     other = samples.create(f"{base.store.url}-other", TIMES, divisor=5)
-    with pytest.raises(zc.SchemaError, match="was made for a base with the partitioning .*another view"):
+    with pytest.raises(zc.SchemaError, match="was created for a base with the partitioning .*another view"):
         zc.open_view(str(view.store.url), base=other)
 
 
@@ -232,15 +232,15 @@ def variable(name="new", **options):
             {"variables": [variable("value")]},
             "variable 'value', and so has its base; accepted: another name, or shadow",
         ),
-        ({"variables": [variable("time")], "shadow": True}, "by which the rows of its base are ordered"),
+        ({"variables": [variable("time")], "shadow": True}, "which orders or partitions the rows of its base"),
         ({"variables": [variable(dimensions=("x",))]}, r"dimensions \('x',\); accepted: 'row' among them"),
         ({"variables": [variable(dimensions=("row", "y"))]}, "dimension 'y' of variable 'new' is unknown"),
         ({"variables": [variable(dtype="int16")]}, "is int16 without a fill value"),
         ({"variables": []}, "the view has no variables; accepted: a sequence of VariableSchema"),
         ({"variables": ["value"]}, "a str among the variables"),
         ({"variables": {"other": variable()}}, "variable at 'other' has the name 'new'"),
-        ({}, "one of them"),
-        ({"variables": [variable()], "computation": computations.Twice()}, "one of them"),
+        ({}, "exactly one of the two"),
+        ({"variables": [variable()], "computation": computations.Twice()}, "exactly one of the two"),
         ({"computation": "twice"}, "computation is a str; accepted: a computation such as"),
         ({"computation": computations.Twice("valu")}, "variable 'valu' is unknown;.*did you mean 'value'"),
     ],

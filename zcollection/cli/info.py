@@ -52,7 +52,7 @@ def facts_of(collection: Collection) -> dict[str, Any]:
 
 def facts_of_view(view: View) -> dict[str, Any]:
     """Return the properties of a view, as JSON: the size of its own variables, and the rows of its base."""
-    snapshot, status = portal.run(view._now, lambda opened: opened.snapshot()), view.status()  # noqa: SLF001 - its own package
+    snapshot, status = portal.run(view._run, lambda opened: opened.snapshot()), view.status()  # noqa: SLF001 - its own package
     return {
         **facts_of(view.base),
         "url": str(view.store.url),

@@ -173,7 +173,7 @@ class Reading:
         """Return the first rows, or the first of the rows found; only the chunks that contain them are read."""
         scan, dimension = self._scan(rows), self.source.dimension
         parts: list[Dataset] = []
-        for part in evolve(scan, block_size=max(count * scan.bytes_of_a_row, 1)):
+        for part in evolve(scan, block_size=max(count * scan.bytes_per_row, 1)):
             parts.append(part)
             if dimension not in part.sizes or sum(each.sizes[dimension] for each in parts) >= count:
                 break

@@ -85,7 +85,7 @@ class CollectionBase(Maintained):
         """Whether every write is refused."""
         return self._mode == "r"
 
-    async def _now(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:
+    async def _run(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:
         while True:
             opened = self._opened
             try:

@@ -9,24 +9,24 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.maintain import copy, statistics
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read import mapping, query, sampling, zones
-from zcollection.collection.read.consistent import OnError
+from zcollection.collection.read.consistent_read import OnError
 from zcollection.collection.read.keyed import Keys
 from zcollection.collection.read.neighbours import Depth, as_halo
 from zcollection.collection.read.request import Where
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.sampling import PartitionSampling
-from zcollection.collection.read.scan import BLOCK_SIZE, Scan, ScannedCollection
+from zcollection.collection.read.scan import BLOCK_SIZE, CollectionSource, Scan
 from zcollection.collection.read.zones import PartitionZones
 from zcollection.collection.report import ChangeReport, InsertReport, ReshapeReport
 from zcollection.collection.stores import Location
-from zcollection.collection.write import delete, drop, growth, insert, repartition, rewrite, update
+from zcollection.collection.write import delete, drop, insert, repartition, rewrite, schema_changes, update
 from zcollection.collection.write.conform import check_conventions
-from zcollection.collection.write.delivery import Missing, Reading, Unknown
 from zcollection.collection.write.drop import Age
-from zcollection.collection.write.growth import VariableFunction
 from zcollection.collection.write.insert import Immutable
 from zcollection.collection.write.merging import Merge
+from zcollection.collection.write.prepare import InsertOptions, Missing, Unknown
 from zcollection.collection.write.rewrite import Codecs, Lengths
+from zcollection.collection.write.schema_changes import VariableFunction
 from zcollection.collection.write.update import UpdateFunction
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode
@@ -52,7 +52,7 @@ class Collection(CollectionBase):
 
     Every change is atomic, also when its task is cancelled or the program is interrupted (Ctrl-C). The method then raises
     `asyncio.CancelledError` (or `KeyboardInterrupt`) when its work has ended, which may be after the commit. In that case a
-    note on the error says so; `history` lists what was committed.
+    note on the error says so; `history` lists the committed versions.
     """
 
     async def insert_async(
@@ -135,7 +135,7 @@ class Collection(CollectionBase):
             The task was cancelled. Either all rows were inserted or none: ``history()[-1]``, or ``sources()`` if `source`
             was given, shows which.
         """
-        reading = Reading(columns=columns, unknown=unknown, missing=missing, conventions=conventions)
+        options = InsertOptions(columns=columns, unknown=unknown, missing=missing, conventions=conventions)
         report = await self._change(
             lambda opened: insert.insert(
                 opened,
@@ -143,7 +143,7 @@ class Collection(CollectionBase):
                 merge=merge,
                 overwrite=overwrite,
                 immutable=immutable,
-                reading=reading,
+                options=options,
                 source=source,
                 client=client,
                 progress=progress,
@@ -167,8 +167,8 @@ class Collection(CollectionBase):
         client: ClientOption = None,
     ) -> InsertReport:
         """Return the report that `insert` would return, without writing anything; the parameters are those of `insert`."""
-        reading = Reading(columns=columns, unknown=unknown, missing=missing, conventions=conventions)
-        return await self._now(lambda opened: insert.plan(opened, dataset, merge=merge, reading=reading, client=client))
+        options = InsertOptions(columns=columns, unknown=unknown, missing=missing, conventions=conventions)
+        return await self._run(lambda opened: insert.plan(opened, dataset, merge=merge, options=options, client=client))
 
     plan = synchronous(plan_async)
 
@@ -234,7 +234,7 @@ class Collection(CollectionBase):
         CorruptionWarning
             A partition is damaged and was omitted; one warning per partition.
         """
-        return await self._now(
+        return await self._run(
             lambda opened: query.query(
                 opened,
                 filters=filters,
@@ -289,10 +289,10 @@ class Collection(CollectionBase):
         """
 
         async def scan_of(opened: OpenCollection) -> Scan:
-            scanned = ScannedCollection.of(opened, filters=filters, where=where, variables=variables)
-            return Scan.of(scanned, block_size=block_size, keys=keys)
+            source = CollectionSource.of(opened, filters=filters, where=where, variables=variables)
+            return Scan.of(source, block_size=block_size, keys=keys)
 
-        return await self._now(scan_of)
+        return await self._run(scan_of)
 
     scan = synchronous(scan_async, begins_here=True)
 
@@ -324,7 +324,7 @@ class Collection(CollectionBase):
         CorruptionError
             A chunk is missing or damaged.
         """
-        return await self._now(
+        return await self._run(
             lambda opened: query.find(opened, filters=filters, where=where, client=client, progress=progress)
         )
 
@@ -345,7 +345,7 @@ class Collection(CollectionBase):
         where, filters, client, progress
             As for `query`.
         """
-        return await self._now(
+        return await self._run(
             lambda opened: query.count(opened, filters=filters, where=where, client=client, progress=progress)
         )
 
@@ -376,7 +376,7 @@ class Collection(CollectionBase):
         CorruptionError
             A chunk is missing or damaged.
         """
-        return await self._now(
+        return await self._run(
             lambda opened: sampling.sampling(opened, filters=filters, where=where, progress=progress)
         )
 
@@ -402,7 +402,7 @@ class Collection(CollectionBase):
         SchemaError
             A variable is unknown.
         """
-        return await self._now(
+        return await self._run(
             lambda opened: zones.zones(opened, variables=variables, filters=filters, progress=progress)
         )
 
@@ -445,19 +445,19 @@ class Collection(CollectionBase):
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the partitions that match, in the order of their keys."""
-        return tuple(await self._now(lambda opened: query.records(opened, filters=filters)))
+        return tuple(await self._run(lambda opened: query.records(opened, filters=filters)))
 
     partitions = synchronous(partitions_async)
 
     async def keys_async(self, *, filters: Filter = None) -> tuple[Key, ...]:
         """Return the keys of the partitions that match, in order."""
-        return await self._now(lambda opened: query.keys(opened, filters=filters))
+        return await self._run(lambda opened: query.keys(opened, filters=filters))
 
     keys = synchronous(keys_async)
 
     async def records_async(self, *, filters: Filter = None) -> Mapping[str, PartitionRecord]:
         """Return the catalog record of each partition that matches (key, number of rows, axis range, bytes …), by path."""
-        return await self._now(lambda opened: query.records(opened, filters=filters))
+        return await self._run(lambda opened: query.records(opened, filters=filters))
 
     records = synchronous(records_async)
 
@@ -532,8 +532,8 @@ class Collection(CollectionBase):
         """
         halo = as_halo(depth)
 
-        def mapped(opened: OpenCollection) -> "mapping.Mapping[R]":
-            return mapping.Mapping.of(
+        def mapped(opened: OpenCollection) -> "mapping.PartitionMap[R]":
+            return mapping.PartitionMap.of(
                 opened,
                 function,
                 filters=filters,
@@ -545,8 +545,8 @@ class Collection(CollectionBase):
             )
 
         if reduce is None:
-            return await self._now(lambda opened: mapped(opened).all(progress))
-        return await self._now(lambda opened: mapped(opened).reduced(reduce, progress))
+            return await self._run(lambda opened: mapped(opened).all(progress))
+        return await self._run(lambda opened: mapped(opened).reduced(reduce, progress))
 
     map = synchronous(map_async)
 
@@ -628,7 +628,7 @@ class Collection(CollectionBase):
         halo = as_halo(depth)
         check_conventions(conventions)
         if dry_run:
-            return await self._now(lambda opened: update.planned(opened, filters=filters, where=where, client=client))
+            return await self._run(lambda opened: update.planned(opened, filters=filters, where=where, client=client))
         return await self._change(
             lambda opened: update.update(
                 opened,
@@ -676,7 +676,7 @@ class Collection(CollectionBase):
             The collection was opened for reading.
         """
         if dry_run:
-            return await self._now(lambda opened: delete.planned(opened, filters=filters, where=where, client=client))
+            return await self._run(lambda opened: delete.planned(opened, filters=filters, where=where, client=client))
         return await self._change(
             lambda opened: delete.delete(opened, filters=filters, where=where, client=client, progress=progress)
         )
@@ -702,7 +702,7 @@ class Collection(CollectionBase):
         ExpressionError
             Neither condition is given.
         """
-        do = self._now if dry_run else self._change
+        do = self._run if dry_run else self._change
         return await do(
             lambda opened: drop.drop_partitions(opened, filters=filters, older_than=older_than, dry_run=dry_run)
         )
@@ -730,7 +730,7 @@ class Collection(CollectionBase):
         """
         target = stores.versioning_of(await stores.open_store(url, mode="rw", storage_options=storage_options))
         made = await run_change(
-            self._now,
+            self._run,
             lambda opened: copy.copy(
                 opened, target, filters=filters, overwrite=overwrite, client=client, progress=progress
             ),
@@ -778,7 +778,7 @@ class Collection(CollectionBase):
         """
         halo = as_halo(depth)
         await self._change(
-            lambda opened: growth.add_variable(opened, variable, fn, group=group, halo=halo, progress=progress)
+            lambda opened: schema_changes.add_variable(opened, variable, fn, group=group, halo=halo, progress=progress)
         )
         self._opened = await self._opened.reloaded()
 
@@ -788,7 +788,7 @@ class Collection(CollectionBase):
         """Store statistics of variables: the smallest and largest value of every 256 rows, so that conditions read less.
 
         The axis, and latitudes and longitudes (recognised by their CF attributes), always have statistics. Partitions without
-        statistics, such as those that an older release wrote, get them now, whichever variables are named. No chunk is
+        statistics, such as those that an older release wrote, also get them now, even if no variables are named. No chunk is
         written, and no partition changes. If the call is interrupted, repeat it: it continues where it stopped.
 
         Parameters
@@ -829,7 +829,7 @@ class Collection(CollectionBase):
         ReadOnlyError
             The collection was opened for reading.
         """
-        await self._change(lambda opened: growth.drop_variable(opened, name, progress=progress))
+        await self._change(lambda opened: schema_changes.drop_variable(opened, name, progress=progress))
         self._opened = await self._opened.reloaded()
 
     drop_variable = synchronous(drop_variable_async)
@@ -877,7 +877,7 @@ class Collection(CollectionBase):
         ReadOnlyError
             The collection was opened for reading.
         """
-        do = self._now if dry_run else self._change
+        do = self._run if dry_run else self._change
         report = await do(
             lambda opened: repartition.repartition(
                 opened, partitioning, dry_run=dry_run, client=client, progress=progress
@@ -933,7 +933,7 @@ class Collection(CollectionBase):
         ReadOnlyError
             The collection was opened for reading.
         """
-        do = self._now if dry_run else self._change
+        do = self._run if dry_run else self._change
         report = await do(
             lambda opened: rewrite.rewrite(
                 opened,

@@ -94,7 +94,7 @@ def partitioning_for(given: Partitioning | str, schema: DatasetSchema, axis: str
     if not isinstance(partitioning, Partitioning):
         message = (
             f"partitioning is a {type(partitioning).__name__}; accepted: a partitioning such as "
-            f"zcollection.partitioning.Date(('time',), resolution='D'), or its text 'date:D'"
+            f"zcollection.partitioning.Date(('time',), resolution='D'), or a string such as 'date:D'"
         )
         raise SchemaError(message)
     return partitioning.for_types({name: schema.get_variable(name).dtype for name in partitioning.variables})

@@ -18,8 +18,8 @@ from zcollection.conditions.terms import FILTER, Term, is_in, terms_of
 from zcollection.conditions.zones import NEVER, Zones
 from zcollection.contracts.partitioning import Key, KeyValue
 from zcollection.errors import ExpressionError, accepted
+from zcollection.transaction.index.limits import Limits
 from zcollection.transaction.index.partitions import Selection
-from zcollection.transaction.index.segments import Limits
 
 Filter = str | Mapping[str, object] | Callable[[Key], object] | None
 _Columns = Mapping[str, Sequence[KeyValue]]
@@ -67,7 +67,7 @@ def compile_filter(filters: Filter, fields: Iterable[str]) -> Selection:
     raise ExpressionError(message)
 
 
-def narrowing(filters: Filter, fields: Iterable[str]) -> Selection:
+def compile_prefix_filter(filters: Filter, fields: Iterable[str]) -> Selection:
     """Compile a filter to a selection of key prefixes (the outermost fields): those of all selected keys, and possibly more.
 
     Parameters
@@ -77,7 +77,7 @@ def narrowing(filters: Filter, fields: Iterable[str]) -> Selection:
 
     Examples
     --------
-    >>> select = narrowing("cycle < 3 and pass in (1, 2)", ["cycle", "pass"])
+    >>> select = compile_prefix_filter("cycle < 3 and pass in (1, 2)", ["cycle", "pass"])
     >>> list(select({"cycle": [1, 2, 3]}))
     [0, 1]
     """
@@ -101,7 +101,7 @@ def narrowing(filters: Filter, fields: Iterable[str]) -> Selection:
 
 
 def may_pass(filters: Filter, fields: Iterable[str], limits: Limits) -> NDArray[np.bool_]:
-    """Return for each range of partitions whether the filter may select one in it, judged by the limits of the keys.
+    """Return for each range of partitions whether it may contain a partition that the filter selects, given the limits of the keys.
 
     Parameters
     ----------
@@ -124,12 +124,12 @@ def may_pass(filters: Filter, fields: Iterable[str], limits: Limits) -> NDArray[
     if isinstance(filters, str):
         parsed = parse(filters, FILTER, known)
         for term, node in zip(terms_of(filters, known), parsed.conjuncts(), strict=True):
-            decided, judged = _decided(term, limits), _judged(parsed, node, limits)
+            decided, possible = _decided(term, limits), _may_pass_term(parsed, node, limits)
             if decided is not None:
                 may &= decided != _FAILS
-            if decided is None or judged is None:
+            if decided is None or possible is None:
                 break  # evaluating each key may raise an error, which a later term must not hide
-            may &= judged
+            may &= possible
     return may
 
 
@@ -167,7 +167,7 @@ def _decided(term: Term, limits: Limits) -> NDArray[np.int8] | None:
     return decided
 
 
-def _judged(parsed: Parsed, node: Node, limits: Limits) -> NDArray[np.bool_] | None:
+def _may_pass_term(parsed: Parsed, node: Node, limits: Limits) -> NDArray[np.bool_] | None:
     """Return whether keys within limits may pass a term, with the pruning of conditions; None if it may raise an error."""
     zones = {name: zones_of(limits.smallest[name], limits.largest[name]) for name in limits.smallest}
     strings = {name for name, zone in zones.items() if zone.lower.dtype.kind == "O"}
@@ -188,7 +188,7 @@ def _may_divide_by_zero(part: Arithmetic) -> bool:
 
 
 def zones_of(smallest: NDArray[Any], largest: NDArray[Any]) -> Zones:
-    """Return the limits of one key field as zones; operands do not use the limits of texts."""
+    """Return the limits of one key field as zones; the limits of strings are not used."""
     yes, no = np.ones(smallest.shape, np.bool_), np.zeros(smallest.shape, np.bool_)
     return Zones(smallest, largest, missing=no, empty=no, known=yes)
 

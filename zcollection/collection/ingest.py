@@ -41,8 +41,8 @@ async def ingest(
     Returns
     -------
     Collection
-        The collection, open for reading and writing. If the rows cannot be inserted into a new collection, it remains, empty,
-        with its schema.
+        The collection, open for reading and writing. If the rows cannot be inserted into a new collection, the collection
+        still exists, without rows.
 
     Raises
     ------
@@ -76,6 +76,6 @@ def _check_same(collection: Collection, axis: str, given: Partitioning | str) ->
     if (collection.axis, collection.partitioning) != (axis, partitioning):
         message = (
             f"the collection at {collection.store.url} has the axis {collection.axis!r} and the partitioning "
-            f"{collection.partitioning!r}; given were {axis!r} and {partitioning!r}: pass those of the collection, or another location"
+            f"{collection.partitioning!r}; the arguments are {axis!r} and {partitioning!r}: pass those of the collection, or another location"
         )
         raise SchemaError(message)

@@ -1,20 +1,20 @@
-"""The selection of partitions whose key passes a filter."""
+"""Selects the partitions whose key passes a filter."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from attrs import frozen
 
-from zcollection.collection.filters import Filter, compile_filter, may_pass, narrowing
+from zcollection.collection.filters import Filter, compile_filter, compile_prefix_filter, may_pass
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.contracts.partitioning import KeyValue
 from zcollection.engine.executor import in_thread
 from zcollection.errors import PartitionError
-from zcollection.transaction.index.partitions import Candidates, Narrowing, Partitions
-from zcollection.transaction.index.segments import Limits
+from zcollection.transaction.index.limits import Limits
+from zcollection.transaction.index.partitions import Candidates, Partitions, Pruner
 from zcollection.transaction.snapshot import Snapshot
 
-OfLimits = Callable[[Limits], Sequence[bool]]
-"""A function from the limits of ranges of partitions to whether each range may contain a requested partition."""
+PruneRanges = Callable[[Limits], Sequence[bool]]
+"""Takes the limits of ranges of partitions, and returns for each range whether it may contain a requested partition."""
 
 
 async def select(
@@ -30,7 +30,7 @@ def where(
     opened: OpenCollection,
     snapshot: Snapshot,
     filters: Filter,
-    narrow: Narrowing | None = None,
+    prune: Pruner | None = None,
     candidates: Candidates = None,
 ) -> Partitions:
     """Return the candidates whose key passes a filter, in the order of their keys.
@@ -39,7 +39,7 @@ def where(
     ----------
     snapshot
         A snapshot that contains the candidates.
-    filters, narrow
+    filters, prune
         The filter, and a further selection by key and axis bounds.
     candidates
         The candidates; by default those of the filter.
@@ -51,15 +51,15 @@ def where(
     PluginError
         A filter is given, and the partitioning plugin is missing.
     """
-    if filters is None and narrow is None and candidates is None:
+    if filters is None and prune is None and candidates is None:
         return snapshot.partitions
     names = [] if filters is None else [item.name for item in opened.partitioning.fields]
     select = None if filters is None else compile_filter(filters, names)
-    return snapshot.where(select, narrow, passing(opened, filters) if candidates is None else candidates)
+    return snapshot.where(select, prune, candidates_of(opened, filters) if candidates is None else candidates)
 
 
-def passing(
-    opened: OpenCollection, filters: Filter, limits: OfLimits | None = None, paths: Sequence[str] = ()
+def candidates_of(
+    opened: OpenCollection, filters: Filter, limits: PruneRanges | None = None, paths: Sequence[str] = ()
 ) -> Candidates:
     """Return the candidates of a filter: the partitions that `select` returns, and possibly more.
 
@@ -68,20 +68,20 @@ def passing(
     filters
         As for `select`.
     limits
-        Selects ranges of partitions by their limits.
+        Prunes ranges of partitions by their limits.
     paths
-        Partitions that are always candidates.
+        Paths of partitions that are candidates regardless of the filter.
     """
-    return None if filters is None and limits is None else Passing(opened, filters, limits, paths)
+    return None if filters is None and limits is None else FilterCandidates(opened, filters, limits, paths)
 
 
 @frozen
-class Passing:
-    """The candidates of a filter; see `passing`."""
+class FilterCandidates:
+    """The candidates of a filter; see `candidates_of`."""
 
     opened: OpenCollection
     filters: Filter
-    limits: OfLimits | None
+    limits: PruneRanges | None
     paths: Sequence[str]
 
     def __call__(self, paths: Sequence[str]) -> Sequence[str]:
@@ -93,7 +93,10 @@ class Passing:
         keys = {path: key for path in paths if (key := self._key(path)) is not None}
         columns = {name: [key[name] for key in keys.values()] for name in known}
         each = list(keys)
-        chosen = {each[at] for at in (compile_filter if known == names else narrowing)(self.filters, names)(columns)}
+        chosen = {
+            each[at]
+            for at in (compile_filter if known == names else compile_prefix_filter)(self.filters, names)(columns)
+        }
         chosen |= {"/".join(path.split("/")[: len(known)]) for path in self.paths}
         return [path for path in paths if path in chosen or path not in keys]
 
@@ -108,12 +111,15 @@ class Passing:
         except PartitionError:
             return None
 
-    def may_hold(self, limits: Limits) -> Sequence[bool]:
+    def may_contain(self, limits: Limits) -> Sequence[bool]:
         """Return for each range of partitions whether it may contain one that passes."""
-        may = [True] * len(limits) if self.limits is None else self.limits(limits)
+        may_contain = [True] * len(limits) if self.limits is None else self.limits(limits)
         if self.filters is None:
-            return may
+            return may_contain
         names = [item.name for item in self.opened.partitioning.fields]
         if names != [*limits.smallest]:
-            return may  # repartitioned in the meantime: the next check detects it
-        return [one and other for one, other in zip(may, may_pass(self.filters, names, limits).tolist(), strict=True)]
+            return may_contain  # repartitioned in the meantime: the next check detects it
+        return [
+            one and other
+            for one, other in zip(may_contain, may_pass(self.filters, names, limits).tolist(), strict=True)
+        ]

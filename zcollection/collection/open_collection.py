@@ -69,7 +69,7 @@ class OpenCollection:
         axis = self.configuration.axis
         return axis if axis in self.schema.variables else None
 
-    def grown(self, schema: DatasetSchema) -> "OpenCollection":
+    def with_schema(self, schema: DatasetSchema) -> "OpenCollection":
         """Return the collection with another schema, which is one more layout."""
         layouts = (*self.configuration.layouts, schema)
         return OpenCollection(self.versioning, evolve(self.configuration, layouts=layouts), self._partitioning)
@@ -81,7 +81,7 @@ class OpenCollection:
     def begin(
         self, operation: str, *, source: str | None = None, candidates: Candidates = None
     ) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction on the newest version; leaving the block rolls back what was not committed.
+        """Open a transaction on the newest version; leaving the block discards changes that were not committed.
 
         The commit records the `source` of inserted rows, so that a source is inserted only once. The base snapshot of the
         transaction needs to contain only the `candidates`.
@@ -106,7 +106,7 @@ class OpenCollection:
             Another collection has been created in its place.
         """
         configuration = await self.versioning.load()
-        if configuration != self.configuration and not configuration.is_grown_from(self.configuration):
+        if configuration != self.configuration and not configuration.is_changed_from(self.configuration):
             raise self.versioning.replaced()
         same = configuration.partitioning == self.configuration.partitioning
         return OpenCollection(self.versioning, configuration, self._partitioning if same else [])

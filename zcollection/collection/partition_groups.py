@@ -28,6 +28,11 @@ def variables_of(opened: OpenCollection, record: PartitionRecord | None) -> froz
     return frozenset(_layout(opened, record).all_variables().keys() - set(record.absent))
 
 
+def variables_in(opened: OpenCollection, record: PartitionRecord | None, schema: DatasetSchema) -> frozenset[str]:
+    """Return the variables of a schema that a partition contains."""
+    return variables_of(opened, record) & schema.all_variables().keys()
+
+
 def declares(opened: OpenCollection, record: PartitionRecord, path: str) -> bool:
     """Return whether the layout of a partition has a variable, even if it is absent in the partition."""
     return path in _layout(opened, record).all_variables()
@@ -88,11 +93,11 @@ def reading_immutable(
     opened: OpenCollection, snapshot: Snapshot, schema: DatasetSchema
 ) -> Work[dict[str, NDArray[Any]]]:
     """Return the immutable variables of `schema`, by path, as work for the engine."""
-    fixed = opened.part(schema, partitioned=False)
-    if not fixed.all_variables():
+    immutable = opened.part(schema, partitioned=False)
+    if not immutable.all_variables():
         return {}
     group = group_of(opened, IMMUTABLE, snapshot.immutable, snapshot.place(IMMUTABLE))
-    return (yield from reading([group], fixed, dimension=opened.dimension))
+    return (yield from reading([group], immutable, dimension=opened.dimension))
 
 
 def reading_partition(
@@ -100,11 +105,11 @@ def reading_partition(
     path: str,
     record: PartitionRecord,
     schema: DatasetSchema,
-    fixed: Mapping[str, NDArray[Any]] | None = None,
+    immutable: Mapping[str, NDArray[Any]] | None = None,
     *,
     place: Place | None = None,
 ) -> Work[Dataset]:
-    """Return the rows of one partition, with the variables of `schema` that it contains, and the `fixed` ones.
+    """Return the rows of one partition, with the variables of `schema` that it contains, and the given immutable variables.
 
     Raises
     ------
@@ -118,7 +123,7 @@ def reading_partition(
         yield from checking_current(opened, group, record)
         raise
     yield from checking_current(opened, group, record)
-    return dataset_of(schema, arrays | dict(fixed or {}))
+    return dataset_of(schema, arrays | dict(immutable or {}))
 
 
 def reading_axis(opened: OpenCollection, path: str, record: PartitionRecord) -> Work[Dataset]:
@@ -140,8 +145,17 @@ def reading_axis(opened: OpenCollection, path: str, record: PartitionRecord) -> 
     return (yield from reading_partition(opened, path, record, schema))
 
 
+def reading_axis_values(opened: OpenCollection, path: str, record: PartitionRecord) -> Work[NDArray[Any] | None]:
+    """Return the axis of a partition; None if the axis is not a variable; raises as `reading_partition`."""
+    axis = opened.axis_variable
+    if axis is None:
+        return None
+    columns = yield from reading_partition(opened, path, record, opened.schema.select([axis]))
+    return columns.get_variable(axis).to_numpy()
+
+
 def checking_current(opened: OpenCollection, group: GroupRead, record: PartitionRecord) -> Work[None]:
-    """Check, after reading a partition, that it is still the one of a record.
+    """Check, after reading a partition, that it is still the one that a record describes.
 
     Raises
     ------
@@ -149,22 +163,22 @@ def checking_current(opened: OpenCollection, group: GroupRead, record: Partition
         Another writer has replaced it.
     """
     (document,) = yield from fetch([Read(group.document)])
-    stamp_of(opened, group.path, record)(document)
+    generation_check(opened, group.path, record)(document)
 
 
 def source_of(opened: OpenCollection, path: str, record: PartitionRecord | None, place: Place | None = None) -> Source:
     """Return a partition as the source of a later read, with the check that it has not changed."""
     later = None if record is None else opened.versioning.kept_place(path, record)
     kept = None if later in {None, place} else group_of(opened, path, record, later)
-    return Source(group=group_of(opened, path, record, place), check=stamp_of(opened, path, record), kept=kept)
+    return Source(group=group_of(opened, path, record, place), check=generation_check(opened, path, record), kept=kept)
 
 
-def stamp_of(opened: OpenCollection, path: str, record: PartitionRecord | None) -> "Stamp":
-    """Return the check that a partition is still the one of a record."""
+def generation_check(opened: OpenCollection, path: str, record: PartitionRecord | None) -> "GenerationCheck":
+    """Return the check that a partition is still the one that a record describes."""
     generation = None if record is None else (record.stamp, record.key)
-    # An older version never gets a partition, whatever a newer one has put there.
+    # No partition is ever added to an older version, even if a newer version has one at the same path.
     is_settled = record is None and opened.versioning.pinned_at is not None
-    return Stamp(path=path, generation=generation, place=f"{opened.store.url}", is_settled=is_settled)
+    return GenerationCheck(path=path, generation=generation, place=f"{opened.store.url}", is_settled=is_settled)
 
 
 def dataset_of(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any] | LazyRows]) -> Dataset:
@@ -173,8 +187,8 @@ def dataset_of(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any] | LazyRo
 
 
 @frozen(kw_only=True)
-class Stamp:
-    """The check that a partition has the expected generation, applied to its group document after its values were read."""
+class GenerationCheck:
+    """The check that a partition has the expected generation, made with its group document after its values were read."""
 
     path: str
     generation: tuple[str, Mapping[str, KeyValue]] | None

@@ -15,7 +15,7 @@ from zcollection.model.times import has_time_units, names_days, units_of
 from zcollection.model.variable import Indexer, Variable
 
 _BLOCK: Final = 16_384
-"""Number of rows whose keys are computed at once, so that intermediate arrays stay small."""
+"""Number of rows whose keys are computed together, so that intermediate arrays stay small."""
 
 
 @frozen(kw_only=True)
@@ -105,7 +105,7 @@ class _Runs:
 
 
 def sortable(column: NDArray[Any]) -> NDArray[Any]:
-    """Return integers that sort like a column of texts, because `numpy.lexsort` of NumPy 2.1 crashes on StringDType."""
+    """Return integers that sort like a column of strings, because `numpy.lexsort` of NumPy 2.1 crashes on StringDType."""
     return np.unique(column, return_inverse=True)[1] if column.dtype.kind == "T" else column
 
 

@@ -37,7 +37,7 @@ async def open_store(url_or_store: Location, *, mode: Mode, storage_options: Map
     Parameters
     ----------
     url_or_store
-        A URL, a local path as text or as a `pathlib.Path`, or an open store.
+        A URL, a local path as a string or as a `pathlib.Path`, or an open store.
     mode
         "r" or "rw".
     storage_options

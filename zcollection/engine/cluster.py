@@ -1,4 +1,4 @@
-"""Run jobs on the workers of a Dask cluster, several jobs in each task."""
+"""Runs jobs on the workers of a Dask cluster, several jobs in each task."""
 
 import asyncio
 import uuid
@@ -24,16 +24,16 @@ S = TypeVar("S", bound=Site)
 R = TypeVar("R")
 
 _LARGEST_BATCH: Final = 16
-"""Most jobs in one task: the overhead of a task is already negligible, and larger tasks spread the work less evenly."""
+"""Largest number of jobs in one task: the overhead of a task is then negligible, and larger tasks spread the work less evenly."""
 
 _ROUNDS: Final = 4
-"""Least number of tasks for each thread of the cluster, so that all threads finish at about the same time."""
+"""Smallest number of tasks for each thread of the cluster, so that all threads finish at about the same time."""
 
 _FAN_IN: Final = 8
 """Number of results that one task of a reduction combines."""
 
 _POLL: Final = 0.2
-"""Seconds between two checks whether the caller has cancelled."""
+"""Seconds between two checks for a cancellation by the caller."""
 
 
 @frozen
@@ -62,7 +62,7 @@ class DaskExecutor(Executor):
         self, site: S, jobs: Iterable[Job[S, R]], *, total: int, label: str, threads: int, progress: Advance = None
     ) -> list[R]:
         """Run jobs in tasks named after the label, and let the site absorb what the workers wrote."""
-        if not site.can_travel:
+        if not site.supports_workers:
             local = LocalExecutor()
             return await local.run(site, jobs, total=total, label=label, threads=threads, progress=progress)
         batches = self._batches(site.for_workers(), jobs, total)

@@ -1,4 +1,4 @@
-"""Dask arrays, recognised without importing Dask: find the blocks that contain some rows, and compute these rows."""
+"""Dask arrays, recognised without importing Dask: finds the blocks that contain some rows, and computes these rows."""
 
 import sys
 import uuid

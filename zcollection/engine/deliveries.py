@@ -10,16 +10,15 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 MOST: Final = 2048
-"""Runs that are kept of a partition at most, one for each minute of a day among them: beyond, the oldest times are forgotten."""
+"""Largest number of runs that are stored for a partition, enough for one per minute of a day; beyond, the oldest times become unknown."""
 
 _UNKNOWN: Final = np.iinfo(np.int64).min
-"""NaT, as a number."""
+"""NaT as an int64."""
 
 _TYPE: Final = "datetime64[ms]"
 
-
 _MOST_PLAIN: Final = 16
-"""Runs up to which they are numbers in JSON; more are compressed, for all of them are written with each row that comes."""
+"""Number of runs up to which they are stored as JSON numbers; more are compressed, because each insert writes all of them again."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -29,8 +28,8 @@ class Deliveries:
     Attributes
     ----------
     times
-        When the change that delivered each run of rows began, by the clock of its writer, in UTC: datetime64[ms], shape
-        (runs,). NaT if unknown.
+        For each run of rows, when the change that delivered it began, by the clock of its writer, in UTC: datetime64[ms],
+        shape (runs,). NaT if unknown.
     rows
         The number of rows of each run: int64, at least 1.
     """
@@ -40,13 +39,13 @@ class Deliveries:
 
     @classmethod
     def at(cls, time: int | None, rows: int) -> Self:
-        """Return `rows` rows delivered together at a time in milliseconds since 1970; None if it is unknown."""
+        """Return the deliveries of `rows` rows that came together, at a time in milliseconds since 1970; None if it is unknown."""
         numbers = np.full(min(rows, 1), _UNKNOWN if time is None else time, np.int64)
         return cls(times=numbers.view(_TYPE), rows=np.full(len(numbers), rows, np.int64))
 
     @classmethod
     def of(cls, times: NDArray[np.datetime64]) -> Self:
-        """Return rows given the time of each: datetime64[ms], shape (rows,)."""
+        """Return the deliveries of rows, given the time of each: datetime64[ms], shape (rows,)."""
         numbers = times.view(np.int64)
         edges = np.concatenate([[0], np.flatnonzero(np.diff(numbers)) + 1, [len(numbers)]])
         starts, rows = edges[:-1], np.diff(edges)
@@ -59,21 +58,21 @@ class Deliveries:
         return times
 
     def chosen(self, rows: NDArray[Any]) -> "Deliveries":
-        """Return some of the rows, given by their numbers or as a mask."""
-        if len(self.rows) == 1:  # as nearly always, all of them came together
+        """Return the deliveries of some of the rows, selected by row numbers or by a mask."""
+        if len(self.rows) == 1:  # the usual case: all rows came together
             count = np.count_nonzero(rows) if rows.dtype == np.bool_ else len(rows)
             return Deliveries(times=self.times[: min(count, 1)], rows=np.full(min(count, 1), count, np.int64))
         return Deliveries.of(self.each[rows])
 
     def merged(self, source: NDArray[np.int64], time: int | None) -> "Deliveries":
-        """Return the rows that a merge makes.
+        """Return the deliveries of the rows after a merge.
 
         Parameters
         ----------
         source
-            As in `RowPlan`: row s of these where s >= 0, else one that comes now.
+            As in `RowPlan`: row s of the existing rows where s >= 0, else an inserted row.
         time
-            The time of this change, in milliseconds since 1970; None if unknown.
+            The time of the insert, in milliseconds since 1970; None if unknown.
         """
         before = int(self.rows.sum())
         first, last = _staying(source, before)
@@ -99,7 +98,7 @@ class Deliveries:
         return cls(times=times[starts], rows=np.add.reduceat(rows, starts) if len(starts) else rows)
 
     def bounded(self, most: int = MOST) -> "Deliveries":
-        """Return the same with so many runs at most: as many of the oldest times are unknown as that takes."""
+        """Return the deliveries with at most `most` runs: the oldest times become unknown, as many as necessary."""
         if len(self.rows) <= most:
             return self
         times = self.times.view(np.int64)
@@ -110,7 +109,7 @@ class Deliveries:
         return Deliveries._joined(Deliveries(times=kept, rows=self.rows))
 
     def to_json(self) -> dict[str, Any] | None:
-        """Return what `from_json` reads, times in milliseconds since 1970; None where no time is known."""
+        """Return the deliveries as a JSON value, with times in milliseconds since 1970; None where no time is known."""
         kept = self.bounded()
         if np.isnat(kept.times).all():
             return None
@@ -120,12 +119,12 @@ class Deliveries:
         return {"times": times, "rows": kept.rows.tolist()}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any] | None, *, rows: int) -> Self:
-        """Return what `to_json` wrote of so many rows; with no time known where it is something else."""
-        if found is None:
+    def from_json(cls, value: Mapping[str, Any] | None, *, rows: int) -> Self:
+        """Return the deliveries of `rows` rows from a value of `to_json`; without any time where the value is invalid."""
+        if value is None:
             return cls.at(None, rows)
         try:
-            times, counts = _unpacked(found["packed"]) if "packed" in found else _plain(found)
+            times, counts = _unpacked(value["packed"]) if "packed" in value else _plain(value)
         except (LookupError, TypeError, ValueError, OverflowError, zlib.error):
             return cls.at(None, rows)
         if times.ndim != 1 or times.shape != counts.shape or (counts < 1).any() or counts.sum() != rows:
@@ -148,7 +147,7 @@ def _leading(are_equal: NDArray[np.bool_]) -> int:
 
 
 def _packed(times: NDArray[np.int64], rows: NDArray[np.int64]) -> str:
-    """Return runs as text: the steps from time to time and the numbers of rows, byte by byte, compressed."""
+    """Return runs as a base64 string: the differences of the times and the numbers of rows, shuffled by byte and compressed."""
     columns = np.stack([np.diff(times, prepend=np.int64(0)), rows]).astype("<i8")
     planes = columns.view(np.uint8).reshape(2, -1, 8).transpose(0, 2, 1)
     # Most bytes are in runs of zeros: looking for nothing but runs is several times faster, and the result is no longer.
@@ -157,19 +156,19 @@ def _packed(times: NDArray[np.int64], rows: NDArray[np.int64]) -> str:
 
 
 def _unpacked(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the times and the rows of runs; raises `ValueError` where the text is too large to be one of them."""
+    """Return the times and the numbers of rows of runs; raises `ValueError` where the data are longer than any valid ones."""
     data = base64.b64decode(text, validate=True)
     stream = zlib.decompressobj()
     unpacked = stream.decompress(data, 16 * MOST)
     if not stream.eof:
-        message = f"more than {16 * MOST} bytes, or a part of a text"
+        message = f"more than {16 * MOST} bytes, or incomplete"
         raise ValueError(message)
     planes = np.frombuffer(unpacked, np.uint8).reshape(2, 8, -1)
     steps, rows = np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<i8")[..., 0].astype(np.int64)
     return np.cumsum(steps), rows
 
 
-def _plain(found: Mapping[str, Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the times and the rows of runs that are numbers."""
-    times = np.array([_UNKNOWN if time is None else time for time in found["times"]], np.int64)
-    return times, np.array(found["rows"], np.int64)
+def _plain(value: Mapping[str, Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the times and the numbers of rows of runs that are stored as JSON numbers."""
+    times = np.array([_UNKNOWN if time is None else time for time in value["times"]], np.int64)
+    return times, np.array(value["rows"], np.int64)

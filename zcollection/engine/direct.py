@@ -1,4 +1,4 @@
-"""Encode and decode chunks without zarr-python: contiguous bytes through the common compressors.
+"""Encodes and decodes chunks without zarr-python: contiguous bytes through the common compressors.
 
 Sources: Zarr v3 specifications of the codecs ``bytes``, ``zstd``, ``blosc``, ``gzip`` and ``crc32c``.
 """

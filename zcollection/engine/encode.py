@@ -1,4 +1,4 @@
-"""Encode arrays: directly if the codecs are supported, else with zarr-python."""
+"""Encodes arrays: directly if the codecs are supported, else with zarr-python."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -19,17 +19,17 @@ R = TypeVar("R")
 
 
 _LARGE_CHUNK = 128 * 1024
-"""Least bytes of a chunk for which more threads are used: measurements show that two threads decode smaller ones slower."""
+"""Size of a chunk in bytes from which several threads are used: they decode smaller chunks more slowly than one thread."""
 
 
 def parallelism(store: Objects) -> int:
-    """Return how many requests to have in flight; on a blocking store each needs a thread, so as many as threads."""
+    """Return how many requests to send concurrently: on a blocking store as many as threads, because each needs a thread."""
     settings = config.get()
     return settings.concurrency if store.blocking is None else settings.threads
 
 
 def worthwhile_threads(schema: DatasetSchema, dimension: str, rows: int) -> int:
-    """Return how many threads to use for partitions of `rows` rows: one unless their chunks are large."""
+    """Return the number of threads to use for partitions of `rows` rows: one unless their chunks are large."""
     layouts = [ArrayLayout.of(schema, path, dimension=dimension, rows=rows) for path in schema.all_variables()]
     size = sum(math.prod(layout.shape) * layout.variable.stored_dtype.itemsize for layout in layouts)
     chunks = sum(layout.chunk_count for layout in layouts)
@@ -40,7 +40,7 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
     """Run blocking code on a worker thread.
 
     Each call has its own capacity limiter: user code that calls zcollection again must never wait for a thread that its
-    own caller occupies. `gather` limits how many calls run at once. Work that began on the thread of a blocking caller
+    own caller occupies. `gather` limits how many calls run concurrently. Work that began on the thread of a blocking caller
     continues on that thread.
     """
     if portal.is_callers_thread():
@@ -49,9 +49,9 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
 
 
 async def gather(function: Callable[[T], Awaitable[R]], items: Iterable[T], *, limit: int) -> list[R]:
-    """Run an asynchronous function on every item, at most `limit` at once, and return the results in order.
+    """Run an asynchronous function on every item, at most `limit` concurrently, and return the results in order.
 
-    The first failure cancels the others and is raised as it is.
+    The first failure cancels the other calls, and is raised unchanged.
     """
     await portal.on_loop()
     pending = list(enumerate(items))

@@ -1,4 +1,4 @@
-"""Choose the executor that runs an operation."""
+"""The choice of the executor that runs an operation."""
 
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -16,7 +16,7 @@ ClientOption: TypeAlias = "Client | str | None"
 """Where an operation runs: on the Dask cluster of a client, of the active client, or as configured."""
 
 
-def chosen(client: object, store: Store) -> Executor:
+def executor_for(client: object, store: Store) -> Executor:
     """Return the executor for an operation.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Encode and decode arrays with zarr-python: variable-length strings, sharding, filters and third-party codecs.
+"""Encodes and decodes arrays with zarr-python: variable-length strings, sharding, filters and third-party codecs.
 
 The array is written to or read from a store in memory, so that this module has the same interface as `direct`: bytes
 by key.

@@ -1,4 +1,4 @@
-"""Jobs, the site that they read and write, and executors: separates the work on partitions from where it runs."""
+"""Jobs, the site that they read and write, and executors, which separate the work on partitions from where it runs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +31,7 @@ class Site(ABC):
     objects: Objects
 
     @property
-    def can_travel(self) -> bool:
+    def supports_workers(self) -> bool:
         """Whether jobs on this site can run in other processes."""
         return True
 
@@ -44,12 +44,12 @@ class Site(ABC):
         return self
 
     def outcome(self) -> Any:
-        """Return what a worker process must send back, in addition to the results of its jobs."""
+        """Return the value that a worker process must send back, in addition to the results of its jobs."""
         return None
 
     async def absorb(self, outcomes: Iterable[Any]) -> None:
         """Add the outcomes of worker processes to this site."""
-        del outcomes  # whatever the workers did is visible to all processes
+        del outcomes  # what the workers wrote is visible to all processes
 
 
 @frozen
@@ -80,7 +80,7 @@ class Job(Generic[S, R]):
 
 
 class Executor(ABC):
-    """Base class of what runs jobs: on threads of this process, or on the workers of a cluster.
+    """Runs jobs: on threads of this process, or on the workers of a cluster.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class Executor(ABC):
     ) -> list[R]:
         """Run jobs, and return their results in order.
 
-        The first failure stops the others and is raised as it is.
+        The first failure stops the other jobs, and is raised unchanged.
 
         Parameters
         ----------
@@ -164,7 +164,7 @@ class LocalExecutor(Executor):
         threads: int,
         progress: Advance = None,
     ) -> R | None:
-        """Combine neighbouring results as soon as both exist, so that few are in memory at once."""
+        """Combine neighbouring results as soon as both exist, so that few are in memory at the same time."""
         del total, label
         results = AdjacentResults(combine)
 

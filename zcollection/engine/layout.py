@@ -24,10 +24,10 @@ _CHUNK_BYTES = 4 * 2**20
 
 _OVERHEAD = 4096
 _INNER_OVERHEAD = 256
-"""Most bytes that codecs add to a chunk, and, with the shard's index, to each chunk inside a shard."""
+"""Largest number of bytes that codecs add to a chunk, and that codecs and the shard's index add to each chunk inside a shard."""
 
-_LARGEST_TEXTS = 2**31
-"""Most bytes of a chunk of strings, whose length is not limited: blosc does not make larger buffers."""
+_LARGEST_STRINGS = 2**31
+"""Largest accepted size of a chunk of strings, in bytes: blosc does not make larger buffers."""
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
@@ -89,14 +89,14 @@ class ArrayLayout:
         dimension, rows
             The dimension without a declared size, and its length in this partition.
         """
-        return _laid_out(Identity(schema), path, dimension, rows)
+        return _layout_of(Identity(schema), path, dimension, rows)
 
     @classmethod
     def several(
         cls, schema: DatasetSchema, paths: Iterable[str], *, dimension: str, rows: int
     ) -> "tuple[ArrayLayout, ...]":
         """Return the layouts of several variables, in the order of their keys."""
-        return _all_laid_out(Identity(schema), tuple(paths), dimension, rows)
+        return _layouts_of(Identity(schema), tuple(paths), dimension, rows)
 
     @cached_property
     def codecs(self) -> tuple[Codec, ...]:
@@ -176,12 +176,12 @@ class ArrayLayout:
 
     @cached_property
     def largest_chunk(self) -> int:
-        """Most bytes of an encoded chunk or shard: twice the decoded size plus overhead, which no codec exceeds.
+        """Largest size of an encoded chunk or shard in bytes: twice the decoded size plus overhead, which no codec exceeds.
 
-        For strings, whose length is not limited, a constant.
+        A constant for strings, whose length is not limited.
         """
         if self.variable.dtype.kind == "T":
-            return _LARGEST_TEXTS
+            return _LARGEST_STRINGS
         inner = math.prod(self.inner_chunks or self.chunks)
         values = math.prod(self.chunks)
         return 2 * values * self.variable.stored_dtype.itemsize + _OVERHEAD + values // inner * _INNER_OVERHEAD
@@ -277,7 +277,7 @@ class Identity:
 
 
 @lru_cache(maxsize=8192)
-def _laid_out(key: Identity, path: str, dimension: str, rows: int) -> ArrayLayout:
+def _layout_of(key: Identity, path: str, dimension: str, rows: int) -> ArrayLayout:
     schema = key.schema
     variable, dimensions = schema.get_variable(path), schema.dimensions_of(path)
     shape = tuple(rows if item.name == dimension and item.size is None else item.size or 0 for item in dimensions)
@@ -305,8 +305,8 @@ def _stored_with(key: Identity, dimension: str, spanning: bool) -> frozenset[str
 
 
 @lru_cache(maxsize=8192)
-def _all_laid_out(key: Identity, paths: tuple[str, ...], dimension: str, rows: int) -> tuple[ArrayLayout, ...]:
-    layouts = [_laid_out(key, path, dimension, rows) for path in paths]
+def _layouts_of(key: Identity, paths: tuple[str, ...], dimension: str, rows: int) -> tuple[ArrayLayout, ...]:
+    layouts = [_layout_of(key, path, dimension, rows) for path in paths]
     return tuple(sorted(layouts, key=lambda layout: layout.document_key))
 
 
@@ -317,7 +317,7 @@ def _chunk_length(item: Dimension, variable: VariableSchema, shape: tuple[int, .
         return item.size
     row_size = math.prod(shape[:position] + shape[position + 1 :])
     rows = _CHUNK_BYTES // max(1, row_size * variable.stored_dtype.itemsize)
-    return 1 << max(0, rows.bit_length() - 1)  # a power of two, whatever the other dimensions are
+    return 1 << max(0, rows.bit_length() - 1)  # a power of two, regardless of the other dimensions
 
 
 def _clip(chunk: int, length: int) -> int:

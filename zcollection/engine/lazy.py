@@ -158,9 +158,9 @@ class LazyRows(Printed):
 
     def __getitem__(self, index: tuple[Index, ...] | Index) -> "LazyRows":
         """Return a lazy array of a part, selected by slices, positions or booleans along the first dimensions."""
-        given = index if isinstance(index, tuple) else (index,)
-        chosen = [_chosen(positions, part) for positions, part in zip(self.selection, given, strict=False)]
-        return _without_other_groups(evolve(self, selection=(*chosen, *self.selection[len(given) :])))
+        indices = index if isinstance(index, tuple) else (index,)
+        selected = [_select(positions, part) for positions, part in zip(self.selection, indices, strict=False)]
+        return _without_other_groups(evolve(self, selection=(*selected, *self.selection[len(indices) :])))
 
     @property
     def position(self) -> int | None:
@@ -211,7 +211,7 @@ class LazyRows(Printed):
         if not out.size:
             return
         if points is None:
-            request: _Request = _Block(tuple(_Chosen.of(positions) for positions in self.selection), out)
+            request: _Request = _Block(tuple(_DimensionPositions.of(positions) for positions in self.selection), out)
         else:
             rows = tuple(_at(positions, at.ravel()) for positions, at in zip(self.selection, points, strict=True))
             request = _Scatter(rows, np.arange(points[0].size), out.reshape(-1))
@@ -261,44 +261,46 @@ _Piece = tuple[tuple[int, ...], Any, Any]
 
 
 @frozen(eq=False)
-class _Chosen:
+class _DimensionPositions:
     """Positions along one dimension of an array, and their positions along that dimension of the output."""
 
     rows: NDArray[np.intp]
     targets: NDArray[np.intp]
 
     @classmethod
-    def of(cls, positions: Positions) -> "_Chosen":
+    def of(cls, positions: Positions) -> "_DimensionPositions":
         return cls(np.asarray(positions, dtype=np.intp), np.arange(len(positions)))
 
-    def by_number(self, numbers: NDArray[np.intp], starts: Callable[[int], int]) -> Iterator[tuple[int, "_Chosen"]]:
+    def by_number(
+        self, numbers: NDArray[np.intp], starts: Callable[[int], int]
+    ) -> Iterator[tuple[int, "_DimensionPositions"]]:
         """Yield each number with its positions, relative to the start of its part, which `starts` returns."""
         for number, at in _grouped(numbers):
-            yield number, _Chosen(self.rows[at] - starts(number), self.targets[at])
+            yield number, _DimensionPositions(self.rows[at] - starts(number), self.targets[at])
 
 
 @frozen(eq=False)
 class _Block:
-    """A request for all combinations of the positions chosen along each dimension."""
+    """A request for all combinations of the positions selected along each dimension."""
 
-    chosen: tuple[_Chosen, ...]
+    selected: tuple[_DimensionPositions, ...]
     out: NDArray[Any]
 
     def by_group(self, sources: Sources, position: int) -> Iterator[tuple[int, "_Block"]]:
         """Yield the number of each group that contains some of the values, and the request within that group."""
-        along = self.chosen[position]
+        along = self.selected[position]
         for number, part in along.by_number(sources.numbers(along.rows), sources.start):
-            yield number, evolve(self, chosen=(*self.chosen[:position], part, *self.chosen[position + 1 :]))
+            yield number, evolve(self, selected=(*self.selected[:position], part, *self.selected[position + 1 :]))
 
     def fill(self, value: Any) -> None:
         """Set all requested values to one value."""
-        self.out[_combined([part.targets for part in self.chosen])] = value
+        self.out[_combined([part.targets for part in self.selected])] = value
 
     def pieces(self, lengths: tuple[int, ...]) -> list[_Piece]:
         """Return the chunks that contain some of the values; `lengths` is the shape of a chunk."""
         along = [
             [*part.by_number(part.rows // length, length.__mul__)]
-            for part, length in zip(self.chosen, lengths, strict=True)
+            for part, length in zip(self.selected, lengths, strict=True)
         ]
         return [
             (
@@ -385,7 +387,7 @@ def _without_other_groups(lazy: LazyRows) -> LazyRows:
     return evolve(lazy, sources=sources, selection=selection)
 
 
-def _chosen(positions: Positions, index: Index) -> Positions:
+def _select(positions: Positions, index: Index) -> Positions:
     if isinstance(index, slice):
         return positions[index]
     return np.asarray(positions, dtype=np.intp)[index]

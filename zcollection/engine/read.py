@@ -1,4 +1,4 @@
-"""Read groups: each output array is allocated once, and every chunk is decoded directly into it."""
+"""Reads groups: each output array is allocated once, and every chunk is decoded directly into it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -27,7 +27,7 @@ _COMPARED: Final = "iufM"
 """Kinds of dtypes for which the limits of the axis are compared with the values read."""
 
 _BUFFERED: Final = 4 * 2**20
-"""Bytes of chunks that are read at once: with more, every partition would use new memory that is not in the cache."""
+"""Bytes of chunks that are read at a time: with more, the memory of each partition would no longer be in the processor's cache."""
 
 
 @frozen(kw_only=True)
@@ -274,7 +274,7 @@ def _of_another(group: GroupRead, axis: VariableSchema, found: tuple[Any, ...] |
 
 
 def worth_buffering(layouts: Iterable[ArrayLayout]) -> int:
-    """Return how many chunks of some arrays to read at once."""
+    """Return how many chunks of some arrays to read at a time."""
     largest = max((layout.chunk_bytes for layout in layouts), default=1)
     return max(_BUFFERED // largest, 1)
 

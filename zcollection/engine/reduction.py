@@ -1,4 +1,4 @@
-"""Combine results in the order of their positions, although they arrive in any order."""
+"""Combines results in the order of their positions, although they arrive in any order."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Rewrite the arrays of a group according to a row plan; chunks whose rows do not change position keep their bytes.
+"""Rewrites the arrays of a group according to a row plan; chunks whose rows do not change position keep their bytes.
 
 A chunk is kept if both generations have the same layout and its rows come, in order, from the same row numbers. Time
 and space are therefore proportional to the change. Only the old chunks with rows for rewritten chunks are read.
@@ -16,7 +16,7 @@ from zcollection.contracts.objects import Pieces, Read
 from zcollection.engine.encode import Encoded, encode_array
 from zcollection.engine.layout import ArrayLayout, declared_values, stored_values
 from zcollection.engine.read import GroupRead, decode_stored
-from zcollection.engine.statistics import Gathering
+from zcollection.engine.statistics import StatisticsBuilder
 from zcollection.engine.work import Work, fetch
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
@@ -30,7 +30,7 @@ def rewriting(
     *,
     kept: frozenset[str],
     dimension: str,
-    gathering: Gathering,
+    statistics: StatisticsBuilder,
 ) -> Work[Encoded]:
     """Return the arrays of a group whose rows come from an older one and from a dataset.
 
@@ -48,17 +48,17 @@ def rewriting(
         Variables whose objects are shared with the base; they have as many rows as the base.
     dimension
         The partitioned dimension.
-    gathering
-        Collects the statistics.
+    statistics
+        Computes the statistics of the new group.
     """
     plan = _Plan(source, base.rows)
     arrays = [_Array.of(base, schema, path, plan, dimension) for path in schema.all_variables() if path not in kept]
     variables = inserted.all_variables()
     rewritten = [array for array in arrays if array.layout.path in variables]
     for path in kept:
-        gathering.kept(path)
+        statistics.kept(path)
     for array in rewritten:
-        gathering.kept_rows(array.layout.path, array.kept_rows)
+        statistics.kept_rows(array.layout.path, array.kept_rows)
     old = [(array, part) for array in rewritten for part in array.parts]
     chunks = iter((yield from fetch([read for _, part in old for read in part.reads(base)])))
 
@@ -67,8 +67,8 @@ def rewriting(
         for array, part in old:
             path, variable = array.layout.path, array.layout.variable
             values = part.rows(base, array, chunks, variables[path].to_numpy())
-            if path in gathering.form.zoned:
-                gathering.values(path, declared_values(values, variable), start=part.first_row(array.position))
+            if path in statistics.form.zoned:
+                statistics.values(path, declared_values(values, variable), start=part.first_row(array.position))
             yield from encode_array(part.layout, values, is_stored=True)
 
     shared = (key for array in rewritten for key in array.kept)

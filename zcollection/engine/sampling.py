@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from zcollection.model.schema import VariableSchema
 
 MOST: Final = 256
-"""Most runs stored for a partition; an axis with more runs is treated as not sampled regularly."""
+"""Largest number of runs stored for a partition; an axis with more runs counts as not sampled regularly."""
 
 _COUNTED: Final = 4096
 """Number of steps up to which the most frequent one is counted; beyond, it is the median, if most steps are equal."""
@@ -53,7 +53,7 @@ class Sampling:
         variable
             The axis; its fill value marks missing values.
         most
-            The most runs allowed; None for any number.
+            The largest number of runs allowed; None for any number.
         """
         numbers = _present(values, variable)
         if numbers is None:

@@ -1,20 +1,21 @@
-"""Find the rows that pass a condition, and read the selected variables for these rows only.
+"""Finds the rows that pass a condition.
 
-There are three steps, each on the result of the previous one:
+There are two steps:
 
-1. Read the statistics of the partitions. For every zone of rows they decide whether none, perhaps some, or all rows pass.
-2. Read the condition's own variables, from the chunks that contain an undecided zone.
-3. Read the selected variables, from the chunks that contain a row that passes.
+1. Read the statistics of the partitions. For every zone of rows they show whether no row, perhaps some rows, or all rows pass.
+2. Read the condition's own variables, from the chunks that contain an undecided zone, and evaluate the condition.
+
+The selected variables are then read for these rows only; see `read_rows`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from itertools import accumulate, pairwise, product
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
-from attrs import field, frozen
+from attrs import frozen
 from numpy.typing import NDArray
 
 from zcollection.conditions.condition import Bound
@@ -23,192 +24,31 @@ from zcollection.contracts.objects import Objects, Read
 from zcollection.contracts.partitioning import KeyValue
 from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
-from zcollection.engine.layout import ArrayLayout, Chunk
-from zcollection.engine.read import (
-    GroupRead,
-    Outputs,
-    allocated,
-    check_size,
-    check_within_limits,
-    decode_chunk,
-    worth_buffering,
-)
+from zcollection.engine.read import allocated, check_within_limits
+from zcollection.engine.read_rows import Target, VariableSource, filling
+from zcollection.engine.selected_rows import NO_ROWS, Runs, SelectedRows
 from zcollection.engine.statistics import ZONE, Form, Statistics, zones_in
-from zcollection.engine.work import Work, fetch, perform, perform_one, stream
+from zcollection.engine.work import Work, fetch, perform, perform_one
 from zcollection.model.schema import DatasetSchema
 
-Slab = tuple[int, int, int, Any]
-"""A run of chunks: its number, the first and last-plus-one of the selected rows in it, and their positions within it."""
-
 _TOGETHER: Final = 64
-"""Number of partitions whose statistics are read together."""
+"""Number of partitions whose statistics are read by one request."""
 _DEFERRED: Final = 2**20
-"""Most rows, over all partitions, for which evaluating the condition is postponed so that one mask covers them all."""
-
-
-@frozen(kw_only=True)
-class Side:
-    """Where some of the variables are stored: in the collection, or in a view of it.
-
-    Attributes
-    ----------
-    schema
-        The variables that are stored there; all of them are partitioned variables.
-    objects
-        The store; None for the store on which the work runs.
-    """
-
-    schema: DatasetSchema
-    objects: Objects | None = None
-
-
-@frozen(kw_only=True)
-class Target:
-    """A partition to search for rows.
-
-    Attributes
-    ----------
-    rows
-        The number of its rows.
-    key
-        Its partition key.
-    groups
-        Its group on each side.
-    """
-
-    rows: int
-    key: Mapping[str, KeyValue]
-    groups: tuple[GroupRead, ...]
-
-
-@frozen
-class Runs:
-    """One or several runs of consecutive rows, in order.
-
-    Attributes
-    ----------
-    pairs
-        The first row of each run, and the row after its last.
-    """
-
-    pairs: tuple[tuple[int, int], ...]
-
-    @property
-    def count(self) -> int:
-        """The number of rows."""
-        return sum(stop - start for start, stop in self.pairs)
-
-    @property
-    def positions(self) -> NDArray[np.intp]:
-        """The row numbers within the partition."""
-        return np.concatenate([np.empty(0, np.intp), *(np.arange(start, stop) for start, stop in self.pairs)])
-
-    def at(self, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the rows with the given positions in the concatenated runs."""
-        starts, stops = np.array(self.pairs).T
-        before = np.cumsum(stops - starts)
-        positions: NDArray[np.intp] = numbers + (stops - before)[np.searchsorted(before, numbers, side="right")]
-        return positions
-
-    def slabs(self, length: int) -> list[Slab]:
-        """Return the runs of `length` rows that contain some of these rows."""
-        found: list[Slab] = []
-        before = 0
-        for start, stop in self.pairs:
-            for number in range(start // length, -(-stop // length)):
-                first, last = max(number * length, start), min((number + 1) * length, stop)
-                within: Any = slice(first - number * length, last - number * length)
-                here = before + first - start
-                if found and found[-1][0] == number:  # two runs of rows in one run of chunks: it is read once
-                    within, here = np.r_[found[-1][3], within], found.pop()[1]
-                found.append((number, here, before + last - start, within))
-            before += stop - start
-        return found
-
-
-@frozen
-class Scattered:
-    """Rows that are not consecutive, in order.
-
-    Attributes
-    ----------
-    positions
-        The row numbers within the partition.
-    """
-
-    positions: NDArray[np.intp] = field(eq=False, repr=False)
-
-    @property
-    def count(self) -> int:
-        """The number of rows."""
-        return self.positions.size
-
-    def slabs(self, length: int) -> list[Slab]:
-        """Return the runs of `length` rows that contain some of these rows."""
-        numbers = self.positions // length
-        edges = [0, *(np.flatnonzero(numbers[1:] != numbers[:-1]) + 1).tolist(), numbers.size]
-        return [
-            (number, first, last, self.positions[first:last] - number * length)
-            for first, last in pairwise(edges)
-            for number in (int(numbers[first]),)
-        ]
-
-
-@frozen(eq=False)
-class Found:
-    """Selected rows of one partition.
-
-    Attributes
-    ----------
-    rows
-        The rows.
-    columns
-        Their values for the variables that have already been read, by path.
-    """
-
-    rows: Runs | Scattered
-    columns: Mapping[str, NDArray[Any]] = field(factory=dict, repr=False)
-
-    @classmethod
-    def at(cls, rows: NDArray[np.intp], columns: Mapping[str, NDArray[Any]] | None = None) -> "Found":
-        """Return a selection of rows, given their numbers in order."""
-        if not rows.size:
-            return NOTHING
-        if rows[-1] - rows[0] == rows.size - 1:
-            return cls(Runs(((int(rows[0]), int(rows[-1]) + 1),)), columns or {})
-        return cls(Scattered(rows), columns or {})
-
-    @classmethod
-    def all(cls, rows: int) -> "Found":
-        """Return a selection of all rows of a partition."""
-        return cls(Runs(((0, rows),)))
-
-    @property
-    def count(self) -> int:
-        """The number of rows."""
-        return self.rows.count
-
-    @property
-    def positions(self) -> NDArray[np.intp]:
-        """The row numbers within the partition."""
-        return self.rows.positions
-
-
-NOTHING: Final = Found(Runs(()))
+"""Largest total number of rows for which the condition is evaluated once for all partitions, instead of once per partition."""
 
 
 class Finder(ABC):
-    """Base class of what selects rows in partitions."""
+    """Selects rows in partitions."""
 
     @abstractmethod
-    async def found(
+    async def find(
         self,
         objects: Objects,
         targets: Sequence[Target],
         *,
         executor: Executor,
         progress: Callable[[], None] | None = None,
-    ) -> list[Found]:
+    ) -> list[SelectedRows]:
         """Return the selected rows of each partition, in the order of `targets`.
 
         Raises
@@ -218,11 +58,11 @@ class Finder(ABC):
         """
 
     @abstractmethod
-    def finding(self, target: Target) -> Work[Found]:
+    def finding(self, target: Target) -> Work[SelectedRows]:
         """Return the selected rows of one partition."""
 
     def only(self, target: Target) -> "Finder":
-        """Return a finder for one partition, small enough to be sent to a worker; it need not work for others."""
+        """Return a finder for one partition, small enough to be sent to a worker; it need not work for other partitions."""
         del target  # a condition is the same for all partitions
         return self
 
@@ -237,21 +77,21 @@ class KnownRows(Finder):
         The rows by the path of their partition.
     """
 
-    rows: Mapping[str, Found]
+    rows: Mapping[str, SelectedRows]
 
-    async def found(
+    async def find(
         self,
         objects: Objects,
         targets: Sequence[Target],
         *,
         executor: Executor,
         progress: Callable[[], None] | None = None,
-    ) -> list[Found]:
+    ) -> list[SelectedRows]:
         """Return the known rows of each partition; none for a partition without an entry."""
         del objects, executor, progress
         return [self._of(target) for target in targets]
 
-    def finding(self, target: Target) -> Work[Found]:
+    def finding(self, target: Target) -> Work[SelectedRows]:
         """Return the known rows of one partition."""
         return self._of(target)
         yield  # makes this a generator, as `Work` is; it requests nothing
@@ -260,8 +100,8 @@ class KnownRows(Finder):
         """Return a finder with the rows of one partition only."""
         return KnownRows({target.groups[0].path: self._of(target)})
 
-    def _of(self, target: Target) -> Found:
-        return self.rows.get(target.groups[0].path, NOTHING)
+    def _of(self, target: Target) -> SelectedRows:
+        return self.rows.get(target.groups[0].path, NO_ROWS)
 
 
 @frozen(kw_only=True)
@@ -274,22 +114,22 @@ class ConditionFinder(Finder):
         The condition.
     dimension
         The partitioned dimension.
-    sides
-        Where the variables of the condition are stored.
+    sources
+        The variables of the condition, among others.
     """
 
     bound: Bound
     dimension: str
-    sides: tuple[Side, ...]
+    sources: tuple[VariableSource, ...]
 
-    async def found(
+    async def find(
         self,
         objects: Objects,
         targets: Sequence[Target],
         *,
         executor: Executor,
         progress: Callable[[], None] | None = None,
-    ) -> list[Found]:
+    ) -> list[SelectedRows]:
         """Return the rows of each partition that pass."""
         if not targets:
             return []
@@ -303,31 +143,31 @@ class ConditionFinder(Finder):
         batches = [targets[first : first + _TOGETHER] for first in range(0, len(targets), _TOGETHER)]
         read = await perform(objects, map(self._statistics, batches), threads=1)
         verdicts = self._verdicts(targets, [known for batch in read for known in batch])
-        room = self._room(targets)
+        room = self._deferrable_rows(targets)
         works = (self._searching(target, verdict, room) for target, verdict in zip(targets, verdicts, strict=True))
         searched = await perform(objects, works, threads=threads, progress=progress)
         return await in_thread(self._evaluated, searched)
 
-    def finding(self, target: Target) -> Work[Found]:
+    def finding(self, target: Target) -> Work[SelectedRows]:
         """Return the rows of one partition that pass."""
         (found,) = yield from self._finding_all([target], None)
         return found
 
-    def _finding_all(self, targets: Sequence[Target], progress: Callable[[], None] | None) -> Work[list[Found]]:
+    def _finding_all(self, targets: Sequence[Target], progress: Callable[[], None] | None) -> Work[list[SelectedRows]]:
         """Return the rows of each partition that pass, one partition after the other."""
         verdicts = self._verdicts(targets, (yield from self._statistics(targets)))
-        searched, room = [], self._room(targets)
+        searched, room = [], self._deferrable_rows(targets)
         for target, verdict in zip(targets, verdicts, strict=True):
             searched.append((yield from self._searching(target, verdict, room)))
             if progress is not None:
                 progress()
         return self._evaluated(searched)
 
-    def _room(self, targets: Sequence[Target]) -> int:
-        """Return the most rows of one partition that may be evaluated together with those of other partitions."""
+    def _deferrable_rows(self, targets: Sequence[Target]) -> int:
+        """Return up to how many rows of one partition are evaluated together with those of other partitions."""
         return 0 if self.bound.fields else _DEFERRED // len(targets)
 
-    def _find_on_worker(self, target: Target, site: Site, arrays: Arrays) -> Work[Found]:
+    def _find_on_worker(self, target: Target, site: Site, arrays: Arrays) -> Work[SelectedRows]:
         del site, arrays
         return (yield from self.finding(target))
 
@@ -337,30 +177,30 @@ class ConditionFinder(Finder):
 
     @cached_property
     def _schemas(self) -> tuple[DatasetSchema, ...]:
-        """The variables that the condition reads from each side."""
+        """The variables that the condition reads from each source."""
         return tuple(
-            side.schema.select(path for path in self.bound.variables if path in side.schema.all_variables())
-            for side in self.sides
+            source.schema.select(path for path in self.bound.variables if path in source.schema.all_variables())
+            for source in self.sources
         )
 
     @cached_property
     def _paths(self) -> tuple[tuple[str, ...], ...]:
-        """The paths of the variables that the condition reads from each side."""
+        """The paths of the variables that the condition reads from each source."""
         return tuple(tuple(schema.all_variables()) for schema in self._schemas)
 
-    def _side(self, path: str) -> int:
+    def _source(self, path: str) -> int:
         return next(at for at, paths in enumerate(self._paths) if path in paths)
 
     def _statistics(self, targets: Sequence[Target]) -> Work[list[tuple[Statistics | None, ...]]]:
-        """Return the statistics of each partition on each side; None where they are not needed or do not exist."""
+        """Return the statistics of each partition in each source; None where they are not needed or do not exist."""
         needed = [bool(paths) for paths in self._paths]
-        known: list[list[Statistics | None]] = [[None] * len(self.sides) for _ in targets]
-        for at, side in enumerate(self.sides):
+        known: list[list[Statistics | None]] = [[None] * len(self.sources) for _ in targets]
+        for at, source in enumerate(self.sources):
             groups = [target.groups[at] for target in targets]
             keys = [Form.of_group(group, dimension=self.dimension).key for group in groups]
             requested = [number for number, key in enumerate(keys) if needed[at] and key is not None]
             contents = yield from fetch(
-                [Read(f"{groups[number].prefix}{keys[number]}") for number in requested], side.objects
+                [Read(f"{groups[number].prefix}{keys[number]}") for number in requested], source.objects
             )
             for number, data in zip(requested, contents, strict=True):
                 known[number][at] = Statistics.load(
@@ -373,37 +213,39 @@ class ConditionFinder(Finder):
         counts = [-(-target.rows // ZONE) for target in targets]
         zones = {name: field_zones([target.key[name] for target in targets], counts) for name in self.bound.fields}
         for path in self.bound.variables:
-            side = self._side(path)
-            groups = ((target.groups[side], by_side[side]) for target, by_side in zip(targets, known, strict=True))
-            zones[path] = zones_in(groups, self.sides[side].schema.get_variable(path), path)
+            source = self._source(path)
+            groups = (
+                (target.groups[source], by_source[source]) for target, by_source in zip(targets, known, strict=True)
+            )
+            zones[path] = zones_in(groups, self.sources[source].schema.get_variable(path), path)
         stops = list(accumulate(counts))
         verdicts = self.bound.verdicts(zones, stops[-1] if stops else 0)
         return [verdicts[stop - count : stop] for stop, count in zip(stops, counts, strict=True)]
 
-    def _searching(self, target: Target, verdict: Verdicts, room: int) -> "Work[Found | _Candidates]":
-        """Return the rows of a partition that pass; or candidates, if there are at most `room`, to be evaluated later."""
+    def _searching(self, target: Target, verdict: Verdicts, room: int) -> "Work[SelectedRows | _Candidates]":
+        """Return the rows of a partition that pass; at most `room` candidates are returned instead, to be evaluated later."""
         if not (verdict > NEVER).any():
-            return NOTHING
+            return NO_ROWS
         if (verdict == ALWAYS).all():
-            return Found.all(target.rows)
+            return SelectedRows.all(target.rows)
         always = np.repeat(verdict == ALWAYS, ZONE)[: target.rows] if (verdict == ALWAYS).any() else None
         runs = self._runs(target, verdict)
-        candidates = _Candidates(runs, (yield from self._columns(target, Found(runs))), always)
+        candidates = _Candidates(runs, (yield from self._columns(target, SelectedRows(runs))), always)
         if runs.count <= room:
             return candidates
         key = {name: target.key[name] for name in self.bound.fields}
         return candidates.passing(self.bound.mask({**candidates.columns, **key}, runs.count))
 
-    def _evaluated(self, searched: "Sequence[Found | _Candidates]") -> list[Found]:
+    def _evaluated(self, searched: "Sequence[SelectedRows | _Candidates]") -> list[SelectedRows]:
         """Return the rows that pass, with one mask for all candidates: evaluating many small masks would cost more."""
         candidates = [item for item in searched if isinstance(item, _Candidates)]
         if not candidates:
-            return [item for item in searched if isinstance(item, Found)]
+            return [item for item in searched if isinstance(item, SelectedRows)]
         columns = {path: np.concatenate([item.columns[path] for item in candidates]) for path in self.bound.variables}
         counts = [item.runs.count for item in candidates]
         mask = self.bound.mask(columns, sum(counts))
         masks = iter(np.split(mask, np.cumsum(counts)[:-1]))
-        return [item if isinstance(item, Found) else item.passing(next(masks)) for item in searched]
+        return [item if isinstance(item, SelectedRows) else item.passing(next(masks)) for item in searched]
 
     @staticmethod
     def _runs(target: Target, verdict: Verdicts) -> Runs:
@@ -415,14 +257,14 @@ class ConditionFinder(Finder):
             pairs.append((first, stop))
         return Runs(tuple(pairs))
 
-    def _columns(self, target: Target, found: Found) -> Work[dict[str, NDArray[Any]]]:
+    def _columns(self, target: Target, found: SelectedRows) -> Work[dict[str, NDArray[Any]]]:
         """Return the values of the condition's variables for some rows of a partition."""
         columns: dict[str, NDArray[Any]] = {}
-        for at, side in enumerate(self.sides):
-            variables = {path: side.schema.get_variable(path) for path in self._paths[at]}
+        for at, source in enumerate(self.sources):
+            variables = {path: source.schema.get_variable(path) for path in self._paths[at]}
             outputs = {path: allocated((found.count,), variable.dtype) for path, variable in variables.items()}
             group = target.groups[at]
-            yield from filling(group, side, found, outputs, dimension=self.dimension)
+            yield from filling(group, source, found, outputs, dimension=self.dimension)
             if group.axis in outputs:
                 check_within_limits(group, outputs[group.axis], variables[group.axis])
             columns |= outputs
@@ -440,196 +282,22 @@ class _Candidates:
     columns
         The values of the condition's variables for these rows, by path.
     always
-        Mask over all rows of the partition: those of zones that pass entirely. None if there are none.
+        A mask of the rows of the partition in zones in which all rows pass; None if there are none.
     """
 
     runs: Runs
     columns: Mapping[str, NDArray[Any]]
     always: NDArray[np.bool_] | None
 
-    def passing(self, mask: NDArray[np.bool_]) -> Found:
+    def passing(self, mask: NDArray[np.bool_]) -> SelectedRows:
         """Return the rows that pass, given the mask over the candidates."""
         passed = np.flatnonzero(mask)
         rows = self.runs.at(passed)
         if self.always is None:
-            return Found.at(rows, {path: values[passed] for path, values in self.columns.items()})
+            return SelectedRows.at(rows, {path: values[passed] for path, values in self.columns.items()})
         every = self.always.copy()
         every[rows] = True
-        return Found.at(np.flatnonzero(every))
-
-
-def _has(group: GroupRead, path: str) -> bool:
-    return path not in group.absent and path in group.schema.all_variables()
-
-
-def _layout(group: GroupRead, path: str, dimension: str) -> ArrayLayout:
-    return ArrayLayout.of(group.schema, path, dimension=dimension, rows=group.rows)
-
-
-@frozen(kw_only=True)
-class RowReader:
-    """Reads variables for selected rows.
-
-    Attributes
-    ----------
-    dimension
-        The partitioned dimension.
-    sides
-        The variables to read, and where they are stored.
-    """
-
-    dimension: str
-    sides: tuple[Side, ...]
-
-    async def read(
-        self,
-        objects: Objects,
-        targets: Sequence[Target],
-        found: Sequence[Found],
-        *,
-        executor: Executor,
-        progress: Callable[[], None] | None = None,
-    ) -> list[dict[str, NDArray[Any]]]:
-        """Return the values for the selected rows of all partitions, concatenated: per side, one array per variable path.
-
-        Raises
-        ------
-        CorruptionError
-            A chunk is missing or damaged.
-        """
-        rows = max((target.rows for target in targets), default=0)
-        threads = max((worthwhile_threads(side.schema, self.dimension, rows) for side in self.sides), default=1)
-        outputs = self._allocated(sum(item.count for item in found))
-        starts = list(accumulate((item.count for item in found), initial=0))
-        parts = list(zip(targets, found, strict=True))
-        if executor.is_local:
-            works = (self._filling(*part, outputs, start) for part, start in zip(parts, starts, strict=False))
-            await perform(objects, works, threads=threads, progress=progress)
-        else:
-            jobs = (Job(partial(self._read_on_worker, *part)) for part in parts)
-            site = ReadingSite(objects)
-            results = await executor.run(
-                site, jobs, total=len(parts), label="query", threads=threads, progress=progress
-            )
-            for arrays, item, start in zip(results, found, starts, strict=False):
-                for output, by_path in zip(outputs, arrays, strict=True):
-                    for path, values in by_path.items():
-                        output.part(path, start, item.count)[...] = values
-        return [dict(output.arrays) for output in outputs]
-
-    def reading(self, target: Target, found: Found) -> Work[list[dict[str, NDArray[Any]]]]:
-        """Return the values for the selected rows of one partition: per side, one array per variable path."""
-        outputs = self._allocated(found.count)
-        yield from self._filling(target, found, outputs, 0)
-        return [dict(output.arrays) for output in outputs]
-
-    def _read_on_worker(
-        self, target: Target, found: Found, site: Site, arrays: Arrays
-    ) -> Work[list[dict[str, NDArray[Any]]]]:
-        del site, arrays
-        return (yield from self.reading(target, found))
-
-    def _allocated(self, rows: int) -> list[Outputs]:
-        return [Outputs.allocated(side.schema, self.dimension, rows) for side in self.sides]
-
-    def _filling(self, target: Target, found: Found, outputs: Sequence[Outputs], start: int) -> Work[None]:
-        if not found.count:
-            return
-        for group, side, output in zip(target.groups, self.sides, outputs, strict=True):
-            parts = {path: output.part(path, start, found.count) for path in output.arrays}
-            yield from filling(group, side, found, parts, dimension=self.dimension)
-
-
-def filling(
-    group: GroupRead, side: Side, found: Found, outputs: Mapping[str, NDArray[Any]], *, dimension: str
-) -> Work[None]:
-    """Read the selected rows of one group into output arrays, by variable path; absent variables get their fill value."""
-    columns, slabs = [], {}
-    for path, output in outputs.items():
-        if path in found.columns:
-            output[...] = found.columns[path]
-        elif not _has(group, path):
-            output[...] = ArrayLayout.of(side.schema, path, dimension=dimension, rows=group.rows).declared_fill[0]
-        else:
-            layout = _layout(group, path, dimension)
-            position = layout.variable.dimensions.index(dimension)
-            length = layout.chunks[position]
-            if length not in slabs:
-                slabs[length] = found.rows.slabs(length)
-            columns.append(_Column(layout=layout, position=position, slabs=slabs[length], output=output))
-    if not columns:
-        return
-    layouts = [column.layout for column in columns]
-    yield from check_size(group, layouts)
-    reads = [column.layout.chunk_read(group.prefix, key) for column in columns for key, _ in column.chunks]
-    supply = yield from stream(reads, side.objects, buffered=worth_buffering(layouts))
-    for column in columns:
-        column.decode(group, supply)
-
-
-@frozen(eq=False, kw_only=True)
-class _Column:
-    """Rows of one variable of one group, to be read.
-
-    Attributes
-    ----------
-    layout
-        The array.
-    position
-        The index of the partitioned dimension among its dimensions.
-    slabs
-        The runs of chunks along that dimension that contain some of the rows.
-    output
-        The array that receives the values.
-    """
-
-    layout: ArrayLayout
-    position: int
-    slabs: Sequence[Slab]
-    output: NDArray[Any]
-
-    @cached_property
-    def chunks(self) -> list[Chunk]:
-        """The chunks, slab by slab, in the order in which they are decoded."""
-        key = self.layout.chunk_key
-        if self.output.ndim == 1:
-            return [(key((slab,)), (slab,)) for slab, *_ in self.slabs]
-        return [(key(index), index) for slab, *_ in self.slabs for index in self._indices(slab)]
-
-    def _indices(self, slab: int) -> Iterator[tuple[int, ...]]:
-        """Yield the indices of the chunks of a slab."""
-        counts = (range(last + 1) for last in self.layout.last_chunk)
-        return product(*((slab,) if at == self.position else numbers for at, numbers in enumerate(counts)))
-
-    def decode(self, group: GroupRead, supply: Iterator[bytes | None]) -> None:
-        """Decode the chunks: directly into the output where all of their rows are selected."""
-        length, size = self.layout.chunks[self.position], self.layout.shape[self.position]
-        before, buffer = (slice(None),) * self.position, None  # one buffer for all chunks that are selected in part
-        each = len(self.chunks) // len(self.slabs)
-        for number, (slab, first, last, within) in enumerate(self.slabs):
-            chunks = self.chunks[number * each : (number + 1) * each]
-            rows = min(length, size - slab * length)
-            part = self.output[(*before, slice(first, last))]
-            if last - first == rows:
-                self._decode(group, chunks, supply, part)
-                continue
-            shape = (*part.shape[: self.position], rows, *part.shape[self.position + 1 :])
-            if buffer is None or buffer.shape != shape:
-                buffer = allocated(shape, part.dtype)
-            self._decode(group, chunks, supply, buffer)
-            part[...] = buffer[(*before, within)]
-
-    def _decode(
-        self, group: GroupRead, chunks: Sequence[Chunk], supply: Iterator[bytes | None], out: NDArray[Any]
-    ) -> None:
-        if out.ndim == 1:
-            decode_chunk(group, self.layout, chunks[0], next(supply), out)
-            return
-        for chunk in chunks:
-            index = chunk[1]
-            slices = self.layout.chunk_slices(index)[: len(index)]
-            part = (*slices[: self.position], slice(None), *slices[self.position + 1 :])
-            decode_chunk(group, self.layout, chunk, next(supply), out[part])
+        return SelectedRows.at(np.flatnonzero(every))
 
 
 def field_zones(values: Sequence[KeyValue], counts: Sequence[int] | int = 1) -> Zones:

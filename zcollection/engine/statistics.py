@@ -31,7 +31,7 @@ from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.schema import DatasetSchema, VariableSchema
 
 ZONE: Final = 256
-"""Rows of a zone: about 200 km of a satellite's track, where a chunk is half an orbit."""
+"""Number of rows in a zone: small compared with a chunk, which may contain half an orbit of a satellite."""
 
 STATISTICS: Final = "_statistics"
 """Name of the object; no array, group or chunk has this name."""
@@ -44,14 +44,14 @@ _HEAD: Final = struct.Struct("<8sHII")
 """Header of the object: the format, the lengths of owner and description, and the CRC32C of the rest."""
 _MISSING, _EMPTY, _KNOWN = 1, 2, 4
 Sampled = Mapping[str, Any] | Literal["unknown"] | None
-"""How the axis is sampled: as JSON; None if that would take too many runs; "unknown" if it was not examined."""
+"""The sampling of the axis, as JSON; None if it would need too many runs; "unknown" if it was not determined."""
 
 _NAT: Final = np.iinfo(np.int64).min
 
 
 @frozen(eq=False)
 class Form:
-    """Layout of the statistics, common to all partitions of one schema and length.
+    """The layout of the statistics of partitions that have one schema and one length.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Form:
     chunks: Mapping[str, tuple[int, bool]]
 
     @cached_property
-    def full_text(self) -> bytes:
+    def description(self) -> bytes:
         """The description of statistics that have bounds for all variables of `zoned`."""
         return _described({path: _stored_dtype(variable.dtype) for path, variable in self.zoned.items()}, self.count)
 
@@ -207,19 +207,19 @@ def _limits(dtype: np.dtype[Any]) -> tuple[Any, Any]:
     return -limits.max if dtype.kind in "mM" else limits.min, limits.max  # the smallest int64 is NaT
 
 
-def nothing_known(variable: VariableSchema, count: int) -> Zones:
+def unknown_zones(variable: VariableSchema, count: int) -> Zones:
     """Return zones with unknown bounds."""
     yes, no = _flags(count)
-    return Zones(*_of_nothing(variable.dtype, count), yes, no, no)
+    return Zones(*_empty_bounds(variable.dtype, count), yes, no, no)
 
 
 def all_missing(variable: VariableSchema, count: int) -> Zones:
     """Return zones in which all values are missing."""
     yes, _ = _flags(count)
-    return Zones(*_of_nothing(variable.dtype, count), yes, yes, yes)
+    return Zones(*_empty_bounds(variable.dtype, count), yes, yes, yes)
 
 
-def _of_nothing(dtype: np.dtype[Any], count: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def _empty_bounds(dtype: np.dtype[Any], count: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return empty bounds, largest below smallest: joined with other bounds they change nothing."""
     smallest, largest = _limits(dtype)
     numbers = _counted(np.empty(0, dtype)).dtype
@@ -239,9 +239,9 @@ class Statistics:
     checksums
         uint32, one for each chunk in the order of `Form.chunks`; 0 for an unknown one.
     sampling
-        How the axis is sampled.
+        The sampling of the axis.
     deliveries
-        When its rows were delivered, as JSON; None if unknown.
+        The delivery times of its rows, as JSON; None if unknown.
     """
 
     owner: str
@@ -251,10 +251,10 @@ class Statistics:
     deliveries: Mapping[str, Any] | None = None
 
     def is_complete(self, names: Iterable[str], form: Form, absent: Collection[str]) -> bool:
-        """Return whether the statistics have everything that can be computed from the values of a partition.
+        """Return whether the statistics contain everything that can be computed from the values of a partition.
 
-        That is: the bounds of all zones of the variables `names`, the checksum of every sealed chunk, and how the axis is
-        sampled. Absent variables have no chunks. The times of delivery cannot be computed from values, so they do not count.
+        That is: the bounds of all zones of the variables `names`, the checksum of every sealed chunk, and the sampling of the
+        axis. Absent variables have no chunks. Delivery times cannot be computed from values, and are not required.
         """
         if form.axis is not None and form.axis not in absent and self.sampling == "unknown":
             return False
@@ -271,18 +271,18 @@ class Statistics:
         arrays = [self.checksums.astype("<u4", copy=False).tobytes()]
         for zones in self.zones.values():
             arrays += [_stored_bounds(zones), _stored_flags(zones)]
-        text = form.full_text
+        text = form.description
         if self.zones.keys() != form.zoned.keys():
             text = _described(
                 {path: _stored_dtype(zones.lower.dtype) for path, zones in self.zones.items()}, form.count
             )
-        if self._more:
-            text = text[:-1] + b"," + json.dumps(self._more, separators=(",", ":")).encode()[1:]
+        if self._other_members:
+            text = text[:-1] + b"," + json.dumps(self._other_members, separators=(",", ":")).encode()[1:]
         return _sealed(self.owner.encode(), text, arrays)
 
     @property
-    def _more(self) -> dict[str, Any]:
-        """The parts of the description besides the bounds."""
+    def _other_members(self) -> dict[str, Any]:
+        """The members of the description besides the bounds."""
         axis = {} if self.sampling == "unknown" else {"axis": self.sampling}
         return axis if self.deliveries is None else {**axis, "deliveries": self.deliveries}
 
@@ -351,7 +351,7 @@ def _parsed(text: bytes, count: int) -> dict[str, Any]:
 
 
 def owner_of(path: str, stamp: str) -> str:
-    """Return the text that identifies one generation of a partition."""
+    """Return the string that identifies one generation of a partition."""
     return f"{stamp} {path}"
 
 
@@ -371,7 +371,7 @@ def _opened(data: bytes | None) -> tuple[bytes, bytes, bytes] | None:
     return body[:owner], body[owner : owner + text], body[owner + text :]
 
 
-def given_to(data: bytes, before: str, after: str) -> bytes | None:
+def with_owner(data: bytes, before: str, after: str) -> bytes | None:
     """Return the statistics of one owner rewritten for another, such as a copy; None if `before` does not own them."""
     found = _opened(data)
     if found is None or found[0] != before.encode():
@@ -449,8 +449,8 @@ def _is_within_limits(group: GroupRead, values: NDArray[Any], axis: VariableSche
 
 
 @define(eq=False)
-class Gathering:
-    """Collects the statistics of a group while the group is written.
+class StatisticsBuilder:
+    """Computes the statistics of a group while the group is written.
 
     Attributes
     ----------
@@ -461,7 +461,7 @@ class Gathering:
     dimension
         The partitioned dimension.
     deliveries
-        When the rows of the new group were delivered.
+        The delivery times of the rows of the new group.
     """
 
     form: Form
@@ -502,7 +502,7 @@ class Gathering:
             self._unite(path, variable, found, start // ZONE)
 
     def axis(self, values: NDArray[Any]) -> None:
-        """Add how the axis is sampled, from all of its values, of the declared type."""
+        """Add the sampling of the axis, from all of its values, of the declared type."""
         self._sampling = sampled(values, self.form)
 
     def kept(self, path: str) -> None:
@@ -511,7 +511,7 @@ class Gathering:
         if variable is None:
             return
         known = self._base_zones(path, variable)
-        self._zones[path] = known or nothing_known(variable, self.form.count)
+        self._zones[path] = known or unknown_zones(variable, self.form.count)
         if path == self.form.axis and known is not None and self.base is not None:
             self._sampling = self.base[1].sampling
 
@@ -523,7 +523,7 @@ class Gathering:
         known = self._base_zones(path, variable)
         for run in runs:
             first, last = run.start // ZONE, -(-run.stop // ZONE)
-            part = nothing_known(variable, last - first) if known is None else _part(known, slice(first, last))
+            part = unknown_zones(variable, last - first) if known is None else _part(known, slice(first, last))
             self._unite(path, variable, part, first)
 
     def _unite(self, path: str, variable: VariableSchema, part: Zones, first: int) -> None:
@@ -552,7 +552,7 @@ class Gathering:
 
 
 def sampled(values: NDArray[Any] | None, form: Form) -> Sampled:
-    """Return how the axis is sampled, from all of its values, of the declared type."""
+    """Return the sampling of the axis, from all of its values, of the declared type."""
     if form.axis is None or values is None:
         return "unknown"
     found = Sampling.of(values, form.zoned[form.axis])
@@ -577,7 +577,7 @@ def _part(zones: Zones, part: slice) -> Zones:
 def _without_rows(variable: VariableSchema, count: int) -> Zones:
     """Return zones without rows: joined with other zones they change nothing."""
     yes, no = _flags(count)
-    return Zones(*_of_nothing(variable.dtype, count), no, yes, yes)
+    return Zones(*_empty_bounds(variable.dtype, count), no, yes, yes)
 
 
 def _united(zones: Zones, part: Zones, first: int) -> Zones:
@@ -611,7 +611,7 @@ def zones_in(groups: Iterable[tuple[GroupRead, Statistics | None]], variable: Va
 def _zones_of_group(group: GroupRead, found: Statistics | None, variable: VariableSchema, path: str) -> Zones:
     count = -(-group.rows // ZONE)
     if path in group.absent or path not in group.schema.all_variables():
-        return all_missing(variable, count) if variable.fill_value is not None else nothing_known(variable, count)
+        return all_missing(variable, count) if variable.fill_value is not None else unknown_zones(variable, count)
     if found is None or path not in found.zones:
-        return nothing_known(variable, count)
+        return unknown_zones(variable, count)
     return found.zones[path]

@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 _FEW: Final = 16
 _SMALL: Final = 2**20
-"""How many objects that are read at once are kept, of how many bytes at most each."""
+"""Limits of what `caching_reads` caches: the number of objects in one request, and the size of each."""
 
 
 @frozen
@@ -38,7 +38,7 @@ class Fetch:
     source
         Another store to read from; None for the store on which the work runs.
     buffered
-        If the answer is consumed as a stream, how many objects to read at once on a blocking store; None for all.
+        If the answer is consumed as a stream, how many objects to read at a time on a blocking store; None for all.
     """
 
     reads: Sequence[Read]
@@ -48,7 +48,7 @@ class Fetch:
 
 @frozen
 class Enumerate:
-    """Request a list of the objects under a prefix with keys greater than `after`; of another store if `source` is given."""
+    """Request the list of the objects under a prefix with keys greater than `after`; of another store if `source` is given."""
 
     prefix: str
     source: Objects | None = None
@@ -57,14 +57,14 @@ class Enumerate:
 
 @frozen
 class Stage:
-    """Request to write objects where no reader looks before they are published."""
+    """Request to write objects that no reader can see before they are published."""
 
     objects: Mapping[str, bytes | Pieces]
 
 
 @frozen
 class Create:
-    """Request to create objects in a key store; the answer says whether this request is known to have created all of them."""
+    """Request to create objects in a key store; the answer is whether this request certainly created all of them."""
 
     store: KeyStore
     objects: Mapping[str, bytes | Pieces]
@@ -98,7 +98,7 @@ def fetch(reads: Sequence[Read], source: Objects | None = None) -> Work[list[byt
 
 
 def stream(reads: Sequence[Read], source: Objects | None = None, *, buffered: int) -> Work[Iterator[bytes | None]]:
-    """Return an iterator over the bytes of objects, `buffered` of them in memory at once on a blocking store."""
+    """Return an iterator over the bytes of objects, `buffered` of them in memory at a time on a blocking store."""
     chunks: Iterable[bytes | None] = yield Fetch(reads, source, buffered=buffered)
     return iter(chunks)
 
@@ -109,27 +109,34 @@ def enumerated(prefix: str, source: Objects | None = None, *, after: str = "") -
     return entries
 
 
-def reading_once(work: Work[R], is_lasting: Callable[[str], bool]) -> Work[R]:
-    """Run work in which few objects that stay what they are, by their keys, are read no more than once.
+def caching_reads(work: Work[R], is_immutable: Callable[[str], bool]) -> Work[R]:
+    """Run work with a cache: immutable objects that it reads repeatedly are requested once.
 
-    What it reads of many objects at once, or of another store, is read as often as it asks.
+    Requests for many objects, or to another store, are not cached.
+
+    Parameters
+    ----------
+    work
+        The work.
+    is_immutable
+        Whether an object with a key never changes.
     """
     known: dict[Read, bytes | None] = {}
-    return _relayed(work, lambda request: _answering_once(request, known, is_lasting))
+    return _relayed(work, lambda request: _answering_once(request, known, is_immutable))
 
 
-def noting(work: Work[R], note: Callable[[Request], None]) -> Work[R]:
-    """Run work, and say each of its requests before it is answered."""
+def observing(work: Work[R], note: Callable[[Request], None]) -> Work[R]:
+    """Run work, and call `note` with each of its requests before the request is answered."""
 
-    def noted(request: Request) -> Generator[Request, Any, Any]:
+    def observed(request: Request) -> Generator[Request, Any, Any]:
         note(request)
         return (yield request)
 
-    return _relayed(work, noted)
+    return _relayed(work, observed)
 
 
 def _relayed(work: Work[R], answering: Callable[[Request], Generator[Request, Any, Any]]) -> Work[R]:
-    """Run work whose requests are answered by other work."""
+    """Run work whose requests are answered by the work that `answering` returns."""
     resume: Callable[[], Request] = partial(next, work)
     while True:
         try:
@@ -144,9 +151,9 @@ def _relayed(work: Work[R], answering: Callable[[Request], Generator[Request, An
 
 
 def _answering_once(
-    request: Request, known: dict[Read, bytes | None], is_lasting: Callable[[str], bool]
+    request: Request, known: dict[Read, bytes | None], is_immutable: Callable[[str], bool]
 ) -> Generator[Request, Any, Any]:
-    """Return the answer to a request; `known` is what earlier answers had of objects that stay what they are."""
+    """Return the answer to a request; `known` caches the contents of immutable objects from earlier answers."""
     if not isinstance(request, Fetch) or request.source is not None or len(request.reads) > _FEW:
         return (yield request)
     answers = dict(known)
@@ -154,7 +161,7 @@ def _answering_once(
     answers |= zip(missing, (yield from fetch(missing)), strict=True)
     for read in missing:
         data = answers[read]
-        if data is not None and len(data) <= _SMALL and is_lasting(read.key):
+        if data is not None and len(data) <= _SMALL and is_immutable(read.key):
             known[read] = data
     return [answers[read] for read in request.reads]
 
@@ -164,7 +171,7 @@ async def perform(
 ) -> list[R]:
     """Run pieces of work and return their results, in order.
 
-    The first failure stops the others and is raised as it is.
+    The first failure stops the other pieces, and is raised unchanged.
 
     Parameters
     ----------
@@ -355,7 +362,7 @@ def _joined(objects: Mapping[str, bytes | Pieces]) -> dict[str, bytes]:
 
 
 async def _created(store: KeyStore, objects: Mapping[str, bytes | Pieces]) -> bool:
-    """Create objects, and return whether this call is known to have created all of them."""
+    """Create objects, and return whether this call certainly created all of them."""
 
     async def create(key: str) -> bool:
         return await store.create(key, bytes(objects[key])) == "created"

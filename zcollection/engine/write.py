@@ -1,4 +1,4 @@
-"""Write groups: every array of a dataset is encoded and written under one prefix of a store."""
+"""Writes groups: every array of a dataset is encoded and written under one prefix of a store."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from zcollection.engine.encode import Encoded, encode_array
 from zcollection.engine.layout import ArrayLayout, declared_values, group_document, subgroup_documents
 from zcollection.engine.read import GroupRead
 from zcollection.engine.rewrite import rewriting
-from zcollection.engine.statistics import Form, Gathering, Statistics, reading_statistics
+from zcollection.engine.statistics import Form, Statistics, StatisticsBuilder, reading_statistics
 from zcollection.engine.work import Remove, Share, Stage, Work, enumerated
 from zcollection.errors import CorruptionError, SchemaError
 from zcollection.model.dataset import Dataset
@@ -23,10 +23,10 @@ from zcollection.model.schema import DatasetSchema
 GROUP_DOCUMENT = "zarr.json"
 
 _BATCH = 4 * 2**20
-"""Bytes of encoded chunks that are written together; limits the memory that a large partition needs."""
+"""Bytes of encoded chunks that are written by one request; limits the memory that a large partition needs."""
 
 _TRIAL_LENGTH = 3
-"""Elements along each dimension of the array on which codecs are tried."""
+"""Length of each dimension of the array on which codecs are tried."""
 
 
 @frozen(kw_only=True)
@@ -59,12 +59,12 @@ class GroupWrite:
     axis_values
         The axis of all rows, if they do not all come from the dataset and the axis is known.
     brings_rows
-        Whether this change delivers the rows of the dataset. If not, they are new values for existing rows, or it is
-        unknown which of them are new.
+        Whether this change delivers the rows of the dataset. If not, they are new values for existing rows, or which rows
+        are new is not known.
     time
         When the change began, in milliseconds since 1970; None if unknown.
     deliveries
-        When the rows were delivered; None if the caller does not know.
+        The delivery times of the rows; None if the caller does not know them.
     """
 
     schema: DatasetSchema
@@ -105,20 +105,20 @@ def writing(prefix: str, group: GroupWrite, put: Put = staged) -> Work[int]:
     put
         Writes a batch of objects. It is called array by array, in the order of their keys, and for the group's document last.
     """
-    gathering = yield from _gathering(group)
-    arrays = yield from _encoding(group, gathering)
-    shared = yield from _enumerated_shares(group, arrays.shared, gathering)
+    statistics = yield from _statistics_builder(group)
+    arrays = yield from _encoding(group, statistics)
+    shared = yield from _enumerated_shares(group, arrays.shared, statistics)
     size = sum(entry.size for entry in shared)
     batch: dict[str, bytes | Pieces] = {}
     room = _BATCH
     for key, data in arrays.objects:
-        gathering.chunk(key, data)
+        statistics.chunk(key, data)
         batch[prefix + key] = data
         size, room = size + len(data), room - len(data)
         if room < 0:
             yield from put(batch)
             batch, room = {}, _BATCH
-    yield from put({**batch, **_statistics(prefix, group, gathering), **_documents(prefix, group, size)})
+    yield from put({**batch, **_statistics(prefix, group, statistics), **_documents(prefix, group, size)})
     if group.base is not None and shared:
         base = group.base.prefix
         yield Share([(entry.key, prefix + entry.key.removeprefix(base)) for entry in shared])
@@ -130,15 +130,15 @@ def overwriting(prefix: str, group: GroupWrite) -> Work[int]:
 
     Objects shared with the base are not touched. Only for stores in which no reader sees a change before its commit.
     """
-    gathering = yield from _gathering(group)
-    arrays = yield from _encoding(group, gathering)
-    shared = yield from _enumerated_shares(group, arrays.shared, gathering)
+    statistics = yield from _statistics_builder(group)
+    arrays = yield from _encoding(group, statistics)
+    shared = yield from _enumerated_shares(group, arrays.shared, statistics)
     objects = {}
     for key, data in arrays.objects:
-        gathering.chunk(key, data)
+        statistics.chunk(key, data)
         objects[prefix + key] = data
     size = sum(map(len, objects.values())) + sum(entry.size for entry in shared)
-    objects |= {**_statistics(prefix, group, gathering), **_documents(prefix, group, size)}
+    objects |= {**_statistics(prefix, group, statistics), **_documents(prefix, group, size)}
     if shared:
         kept = objects.keys() | {entry.key for entry in shared}
         present = yield from enumerated(prefix)
@@ -149,11 +149,11 @@ def overwriting(prefix: str, group: GroupWrite) -> Work[int]:
     return size
 
 
-def _gathering(group: GroupWrite) -> Work[Gathering]:
-    """Return the object that collects the statistics of a group, with the statistics of the group that it replaces."""
+def _statistics_builder(group: GroupWrite) -> Work[StatisticsBuilder]:
+    """Return the builder of the statistics of a group, with the statistics of the group that it replaces."""
     base = group.base
     known = None if base is None else (yield from reading_statistics(base, dimension=group.dimension))
-    return Gathering(
+    return StatisticsBuilder(
         form=Form.of(group.schema, group.axis, dimension=group.dimension, rows=group.rows),
         dimension=group.dimension,
         deliveries=_deliveries(group, known),
@@ -162,7 +162,7 @@ def _gathering(group: GroupWrite) -> Work[Gathering]:
 
 
 def _deliveries(group: GroupWrite, known: Statistics | None) -> Deliveries:
-    """Return when the rows of a group were delivered, given the statistics of the group that it replaces."""
+    """Return the delivery times of the rows of a group, given the statistics of the group that it replaces."""
     if group.deliveries is not None:
         return group.deliveries
     if group.base is None:
@@ -176,16 +176,16 @@ def _deliveries(group: GroupWrite, known: Statistics | None) -> Deliveries:
     return before.chosen(np.where(staying, group.source, np.arange(len(group.source))))
 
 
-def _statistics(prefix: str, group: GroupWrite, gathering: Gathering) -> dict[str, bytes]:
+def _statistics(prefix: str, group: GroupWrite, statistics: StatisticsBuilder) -> dict[str, bytes]:
     """Return the statistics of a group by their key in the store."""
-    key = gathering.form.key
-    return {} if key is None else {prefix + key: gathering.dump(group.owner)}
+    key = statistics.form.key
+    return {} if key is None else {prefix + key: statistics.dump(group.owner)}
 
 
-def _encoding(group: GroupWrite, gathering: Gathering) -> Work[Encoded]:
+def _encoding(group: GroupWrite, statistics: StatisticsBuilder) -> Work[Encoded]:
     """Return the encoded arrays of a group."""
     if group.axis_values is not None:
-        gathering.axis(group.axis_values)
+        statistics.axis(group.axis_values)
     if group.base is not None and group.source is not None:
         return (
             yield from rewriting(
@@ -195,15 +195,15 @@ def _encoding(group: GroupWrite, gathering: Gathering) -> Work[Encoded]:
                 group.source,
                 kept=group.kept,
                 dimension=group.dimension,
-                gathering=gathering,
+                statistics=statistics,
             )
         )
     redescribed = _changed_documents(group)
     for path in group.kept:
-        gathering.kept(path)
+        statistics.kept(path)
     shared = (f"{path}/c/" if dimensions else f"{path}/c" for path, dimensions in redescribed.items())
     return Encoded(
-        _arrays(group, redescribed, gathering), (*shared, *(f"{path}/" for path in group.kept - redescribed.keys()))
+        _arrays(group, redescribed, statistics), (*shared, *(f"{path}/" for path in group.kept - redescribed.keys()))
     )
 
 
@@ -225,7 +225,7 @@ def _changed_documents(group: GroupWrite) -> dict[str, int]:
 
 
 def _arrays(
-    group: GroupWrite, redescribed: Container[str], gathering: Gathering
+    group: GroupWrite, redescribed: Container[str], statistics: StatisticsBuilder
 ) -> Iterator[tuple[str, bytes | Pieces]]:
     values_by_path = group.dataset.all_variables()
     written = [path for path in group.schema.all_variables() if path not in group.kept or path in redescribed]
@@ -234,15 +234,15 @@ def _arrays(
         yield layout.document_key, layout.document
         if layout.path in values_by_path and layout.path not in group.kept:
             values, is_packed = values_by_path[layout.path].to_numpy(), layout.path in group.packed
-            if layout.path in {group.axis, *gathering.form.zoned}:
+            if layout.path in {group.axis, *statistics.form.zoned}:
                 declared = declared_values(values, layout.variable) if is_packed else values
-                gathering.values(layout.path, declared)
+                statistics.values(layout.path, declared)
                 if layout.path == group.axis:
-                    gathering.axis(declared)
+                    statistics.axis(declared)
             yield from encode_array(layout, values, is_stored=is_packed)
 
 
-def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...], gathering: Gathering) -> Work[list[Listed]]:
+def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...], statistics: StatisticsBuilder) -> Work[list[Listed]]:
     """Return the objects of the base with the keys `shared`, or under those that end with a slash.
 
     The statistics of the base are left out: they belong to the older generation.
@@ -263,7 +263,7 @@ def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...], gathering: Ga
         message = f"partition {group.base.path!r}: {missing[0]!r} is missing; insert the partition again, or drop it"
         raise CorruptionError(message)
     chosen = {key: entry for key, entry in found.items() if key in keys or key.startswith(folders)}
-    gathering.shared(chosen)
+    statistics.shared(chosen)
     return list(chosen.values())
 
 

@@ -11,7 +11,7 @@ from attrs import define, evolve, field, frozen
 from zcollection.contracts.objects import Listed, Objects, Read
 from zcollection.engine.jobs import Site
 from zcollection.engine.layout import group_document
-from zcollection.engine.statistics import STATISTICS, given_to, owner_of
+from zcollection.engine.statistics import STATISTICS, owner_of, with_owner
 from zcollection.engine.work import Share, Work, enumerated, fetch
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, Put, staged
 from zcollection.errors import CorruptionError
@@ -142,7 +142,7 @@ class Stage(Site):
         """Return the bytes to write for an object; statistics get the copy as owner, unless they are of another generation."""
         if data is None or not key.endswith(f"/{STATISTICS}"):
             return data
-        return given_to(data, owner_of(path, record.stamp), owner_of(path, self.transaction))
+        return with_owner(data, owner_of(path, record.stamp), owner_of(path, self.transaction))
 
     @staticmethod
     def _restamped(document: bytes, prefix: str, record: PartitionRecord) -> bytes:
@@ -218,7 +218,7 @@ class Transaction(ABC):
         Start of the transaction by this process's clock, in milliseconds since 1970.
     replacement
         Configuration of a new collection that replaces this one.
-    growth
+    reconfiguration
         New configuration of this collection, with another schema, partitioning or retention.
     source
         Name of the inserted source; a source is inserted only once.
@@ -232,7 +232,7 @@ class Transaction(ABC):
     id: str = field(factory=new_id)
     time: int = field(factory=lambda: time_ns() // 10**6)
     replacement: Configuration | None = None
-    growth: Configuration | None = None
+    reconfiguration: Configuration | None = None
     source: str | None = None
     restored: Label | None = None
     _written: dict[str, PartitionRecord] = field(factory=dict, init=False)

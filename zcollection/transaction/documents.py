@@ -97,7 +97,7 @@ class Configuration:
         """Whether partitions that a change replaces are kept for readers of older versions."""
         return self.retention is not None and self.retention.keeps
 
-    def is_grown_from(self, older: "Configuration") -> bool:
+    def is_changed_from(self, older: "Configuration") -> bool:
         """Return whether this is the same collection with its schema, partitioning, retention or catalog form changed since."""
         new = {
             name: getattr(self, name)
@@ -110,7 +110,7 @@ class Configuration:
         )
 
     def splits_as(self, other: "Configuration") -> bool:
-        """Return whether both have partitions with the same keys and paths, whichever plugin provides the partitioning."""
+        """Return whether both have partitions with the same keys and paths, even if different plugins provide the partitioning."""
         forms = self.partitioning, other.partitioning
         return forms[0].name == forms[1].name and forms[0].configuration == forms[1].configuration
 
@@ -136,7 +136,7 @@ class Configuration:
         schema = self.schema
         return schema.select(path for path in schema.all_variables() if not schema.spans(path, self.dimension))
 
-    def grown_at(self, number: int) -> "Configuration":
+    def written_by(self, number: int) -> "Configuration":
         """Return the configuration as the version `number` writes it, which changes the schema or the retention."""
         retention = None if self.retention is None else self.retention.written_by(number)
         return evolve(self, changed=number, retention=retention)
@@ -182,9 +182,9 @@ def _is_key(_instance: object, _attribute: object, key: dict[str, KeyValue]) -> 
         raise TypeError(message)
 
 
-def _is_texts(_instance: object, _attribute: object, texts: tuple[str, ...]) -> None:
-    if type(texts) is not tuple or not all(type(text) is str for text in texts):
-        message = f"{texts!r} is not valid; accepted: a tuple of strings"
+def _are_strings(_instance: object, _attribute: object, strings: tuple[str, ...]) -> None:
+    if type(strings) is not tuple or not all(type(item) is str for item in strings):
+        message = f"{strings!r} is not valid; accepted: a tuple of strings"
         raise TypeError(message)
 
 
@@ -226,10 +226,10 @@ class PartitionRecord(Printed):
     rows: int = field(validator=_is_count)
     stamp: str = field(validator=validators.instance_of(str))
     layout: int = field(validator=_is_count)
-    absent: tuple[str, ...] = field(default=(), validator=_is_texts)
+    absent: tuple[str, ...] = field(default=(), validator=_are_strings)
     axis_range: tuple[Scalar, ...] | None = field(default=None, validator=_is_range)
     stored_bytes: int = field(default=0, validator=_is_count)
-    origin: tuple[str, ...] = field(default=(), validator=_is_texts)
+    origin: tuple[str, ...] = field(default=(), validator=_are_strings)
 
     def to_attribute(self) -> dict[str, Any]:
         """Return the record as an attribute of a group, by its key."""

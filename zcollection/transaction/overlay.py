@@ -123,9 +123,9 @@ class OverlaidStage(Site):
     )
 
     @property
-    def can_travel(self) -> bool:
+    def supports_workers(self) -> bool:
         """Whether other processes can write to the staging area."""
-        return self.stage.can_travel
+        return self.stage.supports_workers
 
     def for_workers(self) -> Self:
         """Return the site on which other processes work."""
@@ -136,7 +136,7 @@ class OverlaidStage(Site):
         return evolve(self, stage=self.stage.attempt())
 
     def outcome(self) -> Any:
-        """Return what another process must return to the process that commits."""
+        """Return the value that another process must send back to the process that commits."""
         return self.stage.outcome()
 
     async def absorb(self, outcomes: Iterable[Any]) -> None:

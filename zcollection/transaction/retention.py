@@ -87,12 +87,12 @@ class Retention:
         return evolve(self, since=min(since + old, newest))
 
 
-def needed(lives: Mapping[str, Sequence[tuple[int, int]]], retention: Retention) -> set[str]:
+def needed(lifetimes: Mapping[str, Sequence[tuple[int, int]]], retention: Retention) -> set[str]:
     """Return the names of the objects that at least one readable version needs.
 
     Parameters
     ----------
-    lives
+    lifetimes
         The spans of versions (first, last) that contain each object, by name.
     retention
         Which versions can be read.
@@ -103,4 +103,4 @@ def needed(lives: Mapping[str, Sequence[tuple[int, int]]], retention: Retention)
     def is_needed(first: int, last: int) -> bool:
         return last >= since or any(first <= number <= last for number in tagged)
 
-    return {name for name, spans in lives.items() if any(is_needed(*span) for span in spans)}
+    return {name for name, spans in lifetimes.items() if any(is_needed(*span) for span in spans)}

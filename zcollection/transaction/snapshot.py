@@ -11,7 +11,7 @@ from zcollection.engine.work import Work
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.index import catalog
 from zcollection.transaction.index.catalog import Checkpoint
-from zcollection.transaction.index.partitions import Candidates, Narrowing, Partitions, Selection
+from zcollection.transaction.index.partitions import Candidates, Partitions, Pruner, Selection
 from zcollection.transaction.index.segments import Segments
 from zcollection.transaction.places import Place
 from zcollection.transaction.version import RecordId, Version
@@ -58,7 +58,7 @@ class Snapshot:
     @cached_property
     def partitions(self) -> Partitions:
         """The record of each partition, by path, in the order of the keys."""
-        return self._known_now.chosen()
+        return self._known_now.for_candidates()
 
     @property
     def _known_now(self) -> Partitions | Segments:
@@ -142,26 +142,24 @@ class Snapshot:
             return self.immutable
         return (self._written if path in self._touched else self.checkpoint.partitions).get(path)
 
-    def where(
-        self, select: Selection | None, narrow: Narrowing | None = None, candidates: Candidates = None
-    ) -> Partitions:
-        """Return the partitions whose key is selected and that `narrow` does not exclude.
+    def where(self, select: Selection | None, prune: Pruner | None = None, candidates: Candidates = None) -> Partitions:
+        """Return the partitions whose key is selected and that `prune` does not exclude.
 
         Parameters
         ----------
         select
             The selection by key; None selects all.
-        narrow
+        prune
             Excludes partitions by key columns and axis limits; None excludes none.
         candidates
             The candidates with which the snapshot was read; they must include all selected partitions.
         """
         if self._is_repartitioned:
-            return self._written.where(select, narrow)
-        found = self.checkpoint.partitions.chosen(candidates).where(select, narrow)
+            return self._written.where(select, prune)
+        found = self.checkpoint.partitions.for_candidates(candidates).where(select, prune)
         if not self._touched:
             return found
-        return found.changed(self._written.where(select, narrow), self._touched)
+        return found.changed(self._written.where(select, prune), self._touched)
 
     def is_same(self, other: "Snapshot", path: str) -> bool:
         """Return whether a partition is of the same generation in another snapshot."""

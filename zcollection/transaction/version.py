@@ -177,7 +177,7 @@ class Version:
         try:
             return Partitions.from_json(self.written)
         except (ZCollectionError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            message = f"the record of version {self.number} is invalid: {error!r}; restore it from a backup"
+            message = f"the record of version {self.number} cannot be parsed: {error!r}; restore it from a backup"
             raise CorruptionError(message) from error
 
     @property

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-Beginning = Callable[[], AbstractAsyncContextManager[Transaction]]
+TransactionFactory = Callable[[], AbstractAsyncContextManager[Transaction]]
 """Opens a transaction as a context manager; leaving the block discards changes that were not committed."""
 
 
@@ -79,7 +79,7 @@ class Versioning(ABC):
         """
 
     @abstractmethod
-    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
+    async def creation(self, configuration: Configuration, operation: str, *, overwrite: bool) -> TransactionFactory:
         """Return a function that opens a transaction to create a collection together with its partitions.
 
         The function may be called again until the commit succeeds without a conflict.
@@ -92,7 +92,7 @@ class Versioning(ABC):
 
     @abstractmethod
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
-        """Return a snapshot of the newest version; it may contain only the partitions among the candidates.
+        """Return a snapshot of the newest version; it need not contain partitions that are not candidates.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class Versioning(ABC):
         del candidates
         return expected
 
-    async def at_once(
+    async def read_on_one_thread(
         self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], candidates: Candidates = None
     ) -> R | None:
         """Perform a short read of the newest version, or of the candidates, on one thread, and return its result.
@@ -122,7 +122,7 @@ class Versioning(ABC):
         return None
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
-        """Return a snapshot of the newest version for `verify`, in spite of damage that can be bypassed."""
+        """Return a snapshot of the newest version for `verify`, even if some damage has to be bypassed."""
         return await self.snapshot(configuration)
 
     @abstractmethod
@@ -284,7 +284,7 @@ class Versioning(ABC):
         """Return the newest version as a read-only Zarr store."""
 
     def not_found(self, instead: str | None = None) -> CollectionNotFoundError:
-        """Return the error for a missing collection; `instead` describes what was found in its place."""
+        """Return the error for a missing collection; `instead` describes the other format that was found."""
         url = self.store.url
         message = f"there is no collection at {url}; create one with create_collection(), or check the URL"
         if instead is not None:
@@ -307,13 +307,13 @@ class Versioning(ABC):
 
     def changed(self, old: Configuration, new: Configuration) -> ZCollectionError:
         """Return the error for an opened collection whose configuration was replaced or changed."""
-        if not new.is_grown_from(old):
+        if not new.is_changed_from(old):
             return self.replaced()
         message = f"the variables, the partitioning or the retention of {self.store.url} were changed; open the collection again"
         return SchemaChangedError(message)
 
 
-def exists(store: Store) -> CollectionExistsError:
+def already_exists(store: Store) -> CollectionExistsError:
     """Return the error for a location at which a collection, or another Zarr hierarchy, already exists."""
     message = f"there is a collection, or another Zarr hierarchy, at {store.url}; open it, or pass overwrite=True to replace it"
     return CollectionExistsError(message)

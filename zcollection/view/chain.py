@@ -172,8 +172,6 @@ class _Stage:
         for path, variable in made.items():
             length = variable.shape[variable.dimensions.index(dimension)]
             if length != rows:
-                message = (
-                    f"{name} returned {length} rows of {path!r} for {rows} rows; it computes a value for each of them"
-                )
+                message = f"{name} returned {length} rows of {path!r} for {rows} rows; it must return one value per row"
                 raise SchemaError(message)
         return made

@@ -20,8 +20,8 @@ from zcollection.transaction.change import StagedPartition
 from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.overlay import BASE, OverlaidStage
 from zcollection.transaction.places import Place
+from zcollection.view.open_view import OpenView
 from zcollection.view.origin import Origin
-from zcollection.view.pair import Pair
 
 Compute = Callable[[Window, str], Dataset]
 """A function from a window, and the partition path for error messages, to variables of the view for the window's own rows."""
@@ -36,23 +36,23 @@ class StoredGroup:
 
 
 @frozen
-class Beside:
+class CombinedReader:
     """Reads rows of the base together with the variables of the view.
 
     Attributes
     ----------
-    pair
+    opened
         The view.
     current
         The groups of the view that are current, by path; in other partitions the view's variables read as fill.
     """
 
-    pair: Pair
+    opened: OpenView
     current: Mapping[str, StoredGroup]
 
     def reading(self, path: str, record: PartitionRecord, place: Place, schema: DatasetSchema) -> Work[Dataset]:
         """Return the rows of one partition of the base, which is stored at a place, with the variables of both."""
-        base, own = self.pair.base, self.pair.own
+        base, own = self.opened.base, self.opened.own
         theirs = common(base.schema, schema)
         rows = yield from partition_groups.reading_partition(base, path, record, theirs, place=place.below(BASE))
         arrays = _arrays(rows)
@@ -62,7 +62,7 @@ class Beside:
         return partition_groups.dataset_of(schema, arrays)
 
     def _own_arrays(self, path: str, record: PartitionRecord, mine: DatasetSchema) -> Work[dict[str, NDArray[Any]]]:
-        own, stored = self.pair.own, self.current.get(path)
+        own, stored = self.opened.own, self.current.get(path)
         if stored is None:
             return {name: _fill(mine, name, own.dimension, record.rows) for name in mine.all_variables()}
         return _arrays(
@@ -71,7 +71,7 @@ class Beside:
 
 
 @frozen(kw_only=True)
-class Part:
+class PartitionPlan:
     """The plan for computing one partition: a small value that can be pickled.
 
     Attributes
@@ -80,14 +80,14 @@ class Part:
         The rows to read.
     current
         The view's group of the partition; None if it is not current.
-    alone, beside
-        The origin to record if all variables are computed, and if existing ones are kept.
+    new_origin, merged_origin
+        The origin to record if all variables are computed, and the one if existing variables are kept.
     """
 
     window: WindowPlan
     current: StoredGroup | None
-    alone: Origin
-    beside: Origin
+    new_origin: Origin
+    merged_origin: Origin
 
 
 @frozen
@@ -96,26 +96,26 @@ class Computing:
 
     Attributes
     ----------
-    pair
+    opened
         The view.
     given
         The variables that are read.
     compute
         The function that computes the variables.
-    fixed
+    immutable
         The values of the immutable variables.
     """
 
-    pair: Pair
+    opened: OpenView
     given: DatasetSchema
     compute: Compute
-    fixed: Mapping[str, NDArray[Any]]
+    immutable: Mapping[str, NDArray[Any]]
 
-    def staging(self, part: Part, site: OverlaidStage, arrays: Arrays) -> Work[StagedPartition | None]:
+    def staging(self, plan: PartitionPlan, site: OverlaidStage, arrays: Arrays) -> Work[StagedPartition | None]:
         """Stage one partition with the computed variables, if any; the objects of all other variables are kept."""
         del arrays  # everything is read from the stores
-        own, path, record, current = self.pair.own, part.window.path, part.window.record, part.current
-        computed = self.compute((yield from part.window.reading(self.given, self.fixed)), path)
+        own, path, record, current = self.opened.own, plan.window.path, plan.window.record, plan.current
+        computed = self.compute((yield from plan.window.reading(self.given, self.immutable)), path)
         if not computed.all_variables():
             return None
         kept = (
@@ -128,7 +128,7 @@ class Computing:
             group,
             base=partition_groups.group_of(own, path, current.record, current.place) if current and kept else None,
         )
-        written = evolve(written, origin=(part.beside if kept else part.alone).to_texts())
+        written = evolve(written, origin=(plan.merged_origin if kept else plan.new_origin).to_strings())
         return (yield from site.stage.writing(path, group, written))
 
 

@@ -20,7 +20,7 @@ from zcollection.registry import stored
 from zcollection.transaction.documents import Configuration, ViewDefinition
 from zcollection.transaction.versioning import Versioning
 from zcollection.view.chain import Chain
-from zcollection.view.pair import Pair
+from zcollection.view.open_view import OpenView
 from zcollection.view.reference import stored as stored_reference
 
 
@@ -34,7 +34,7 @@ async def create(
     conventions: Conventions,
     reference: str | os.PathLike[str] | None,
     overwrite: bool,
-) -> Pair:
+) -> OpenView:
     """Create a view over a base.
 
     Raises
@@ -66,11 +66,11 @@ async def create(
         catalog=versioning.has_catalog,
         version=0,
         changed=0,
-        retention=None,  # of the base's versions and tags, the view has none
+        retention=None,  # the versions and tags of the base are not those of the view
         segments=False,
         view=definition,
     )
-    return Pair(base, OpenCollection(versioning, await versioning.initialise(configuration, overwrite=overwrite)))
+    return OpenView(base, OpenCollection(versioning, await versioning.initialise(configuration, overwrite=overwrite)))
 
 
 async def load(versioning: Versioning) -> Configuration:
@@ -93,9 +93,7 @@ def _declared(
 ) -> Mapping[str, VariableSchema]:
     """Return the variables of a view, by path: those given, or those that are computed."""
     if (variables is None) == (not computations):
-        message = (
-            "a view has variables=…, which update() writes, or computation=…, which refresh() applies: one of them"
-        )
+        message = "a view has variables=…, which update() writes, or computation=…, which refresh() applies: pass exactly one of the two"
         raise SchemaError(message)
     if computations:
         return Chain(computations, base.schema).outputs
@@ -138,14 +136,12 @@ def _check_names(base: OpenCollection, declared: Mapping[str, VariableSchema], *
     ordering = {base.configuration.axis, *map(normalise_path, base.partitioning.variables)}
     for path in declared:
         if path in ordering:
-            message = (
-                f"the view has a variable {path!r}, by which the rows of its base are ordered; accepted: another name"
-            )
+            message = f"the view has a variable {path!r}, which orders or partitions the rows of its base; accepted: another name"
             raise SchemaError(message)
         if path in base.schema.all_variables() and not shadow:
             message = (
-                f"the view has a variable {path!r}, and so has its base; accepted: another name, or shadow=True, which lets the "
-                f"view's take its place"
+                f"the view has a variable {path!r}, and so has its base; accepted: another name, or shadow=True, with which the "
+                f"variable of the view replaces that of the base"
             )
             raise SchemaError(message)
 

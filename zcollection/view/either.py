@@ -49,7 +49,7 @@ async def open_either(
         return await View.open_async(store, mode=mode, at=at, base=base, base_options=base_options)
     if base is not None or base_options:
         message = (
-            f"a base, or options of one, for the collection at {store.url}, which has none; accepted: for views alone"
+            f"a base, or options of one, for the collection at {store.url}, which has none; accepted: only for views"
         )
         raise SettingError(message)
     return found

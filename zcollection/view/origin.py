@@ -29,33 +29,33 @@ class Origin:
     halo: Halo = field(default=())
     computation: str = ""
 
-    def to_texts(self) -> tuple[str, ...]:
-        """Return the origin as texts, to be stored in a record."""
+    def to_strings(self) -> tuple[str, ...]:
+        """Return the origin as strings, to be stored in a record."""
         halo = tuple(f"halo {_depth_to_text(depth)}" for depth in self.halo)
         sources = tuple(f"source {stamp} {path}" for path, stamp in sorted(self.sources.items()))
         return (f"computation {self.computation}", *halo, *sources)
 
     @classmethod
-    def from_texts(cls, texts: tuple[str, ...]) -> "Origin":
-        """Return what `to_texts` wrote.
+    def from_strings(cls, strings: tuple[str, ...]) -> "Origin":
+        """Return the origin from the result of `to_strings`.
 
         Raises
         ------
         CorruptionError
-            `to_texts` did not write them.
+            The strings are not a result of `to_strings`.
         """
         try:
-            (computation,) = _values(texts, "computation")
-            pairs = [source.split(" ", 1) for source in _values(texts, "source")]
-            halo = tuple(_depth_from_text(text) for text in _values(texts, "halo"))
+            (computation,) = _values(strings, "computation")
+            pairs = [source.split(" ", 1) for source in _values(strings, "source")]
+            halo = tuple(_depth_from_text(text) for text in _values(strings, "halo"))
             return cls(sources={path: stamp for stamp, path in pairs}, halo=halo, computation=computation)
         except ValueError as error:
-            message = f"the origin {texts!r} of a view's partition is invalid: {error}; refresh the view"
+            message = f"the origin {strings!r} of a view's partition cannot be parsed: {error}; refresh the view"
             raise CorruptionError(message) from error
 
 
-def _values(texts: tuple[str, ...], name: str) -> Iterator[str]:
-    return (text.removeprefix(f"{name} ") for text in texts if text.startswith(f"{name} "))
+def _values(strings: tuple[str, ...], name: str) -> Iterator[str]:
+    return (text.removeprefix(f"{name} ") for text in strings if text.startswith(f"{name} "))
 
 
 def _depth_to_text(depth: int | np.timedelta64) -> str:

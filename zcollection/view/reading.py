@@ -1,7 +1,8 @@
 """Consistent reads of a view: rows of the base, together with the view's variables for the same rows."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, get_args
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Literal, TypeVar, get_args
 
 from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
@@ -9,44 +10,42 @@ from numpy.typing import NDArray
 from zcollection import config
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
-from zcollection.collection.read.consistent import TRIES, Generation, Pieces, generation, pause
-from zcollection.collection.read.query import LookedUp, at_rows, lazy_variables
-from zcollection.collection.read.request import BesideView, Chosen, Request, Where
+from zcollection.collection.read.consistent import Generation, generation, read_consistently
+from zcollection.collection.read.pieces import Pieces
+from zcollection.collection.read.query import LazySources, at_rows, lazy_variables
+from zcollection.collection.read.request import Request, SelectedPartitions, Where
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.window import Windows
-from zcollection.contracts.objects import Objects
 from zcollection.engine import dask_blocks
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executor import in_thread
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.lazy import Source, Sources
 from zcollection.engine.read import GroupRead, read_groups
-from zcollection.engine.select import NOTHING, Found, RowReader, Side
+from zcollection.engine.read_rows import RowReader, VariableSource
+from zcollection.engine.selected_rows import NO_ROWS, SelectedRows
 from zcollection.engine.work import Work, perform
 from zcollection.errors import (
-    ConflictError,
-    CorruptionError,
-    OutdatedError,
     SettingError,
-    StaleError,
-    StoreError,
     accepted,
 )
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.reports import Label
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.view.pair import Pair
-from zcollection.view.staleness import Staleness
+from zcollection.view.open_view import OpenView
+from zcollection.view.snapshot import ViewSnapshot
 
+R = TypeVar("R")
 Stale = Literal["fill", "error", "compute"]
 
 Partitions = Mapping[str, PartitionRecord]
 
 
 async def query(
-    pair: Pair,
+    opened: OpenView,
     *,
     filters: Filter,
     where: Where,
@@ -57,24 +56,24 @@ async def query(
     progress: ProgressOption,
 ) -> Dataset | None:
     """Read rows; see `View.query`."""
-    schema = pair.schema if variables is None else pair.schema.select(variables)
-    request = request_for(pair, filters, where, stale, lazy=lazy or chunks is not None)
-    read = _MergedRead.of(pair, schema, stale)
+    schema = opened.schema if variables is None else opened.schema.select(variables)
+    request = request_for(opened, filters, where, stale, lazy=lazy or chunks is not None)
+    read = _MergedRead.of(opened, schema, stale)
     if not lazy and chunks is None:
         return await read.rows(request, progress)
     if request.where is None:
         found = await read.lazy(request)
         return found if found is None or chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
-    versions, rows = await read.found(request, progress)
+    versions, rows = await read.find(request, progress)
     partitions = {path: versions.partitions[path] for path in rows.partitions}
     if not partitions:
         return await read.rows(evolve(request, where=rows), None)
-    found = read.lazily(evolve(versions, chosen=evolve(versions.chosen, partitions=partitions)))
+    found = read.lazily(evolve(versions, selected=evolve(versions.selected, partitions=partitions)))
     all_rows = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
-    return at_rows(pair.base, all_rows, partitions, rows)
+    return at_rows(opened.base, all_rows, partitions, rows)
 
 
-def request_for(pair: Pair, filters: Filter, where: Where, stale: Stale, *, lazy: bool = False) -> Request:
+def request_for(opened: OpenView, filters: Filter, where: Where, stale: Stale, *, lazy: bool = False) -> Request:
     """Return a request for rows of a view.
 
     Raises
@@ -86,20 +85,20 @@ def request_for(pair: Pair, filters: Filter, where: Where, stale: Stale, *, lazy
     ExpressionError
         The condition is invalid.
     """
-    _check_stale(pair, stale, lazy=lazy)
-    request = Request.of(pair.base, filters, where, pair.own.schema)
+    _check_stale(opened, stale, lazy=lazy)
+    request = Request.of(opened.base, filters, where, opened.own.schema)
     if stale == "compute" and request.where is not None:
         _check_not_computed(request)
     return request
 
 
-async def find(pair: Pair, *, filters: Filter, where: Where, progress: ProgressOption) -> Rows:
+async def find(opened: OpenView, *, filters: Filter, where: Where, progress: ProgressOption) -> Rows:
     """Find rows; see `View.find`."""
-    request = Request.of(pair.base, filters, where, pair.own.schema)
-    return (await _MergedRead.of(pair, pair.schema, "fill").found(request, progress))[1]
+    request = Request.of(opened.base, filters, where, opened.own.schema)
+    return (await _MergedRead.of(opened, opened.schema, "fill").find(request, progress))[1]
 
 
-def _check_stale(pair: Pair, stale: object, *, lazy: bool) -> None:
+def _check_stale(opened: OpenView, stale: object, *, lazy: bool) -> None:
     if stale not in get_args(Stale):
         message = f"stale={stale!r}; {accepted(stale, get_args(Stale))}"
         raise SettingError(message)
@@ -107,35 +106,41 @@ def _check_stale(pair: Pair, stale: object, *, lazy: bool) -> None:
         message = "stale='compute' with lazy=True or chunks, which reads nothing yet; accepted: 'fill' or 'error'"
         raise SettingError(message)
     if stale == "compute":
-        _ = pair.chain  # raises if the view has no computation
+        _ = opened.chain  # raises if the view has no computation
 
 
 @frozen(kw_only=True)
 class _Versions:
-    """A snapshot of the base and a snapshot of the view, with the selected partitions.
+    """The selected partitions of one version of the view and one of its base.
 
     Attributes
     ----------
-    base, own
-        The snapshots of the base and of the view.
-    chosen
+    view
+        The snapshots of both.
+    selected
         The selected partitions of the base.
-    current
-        Paths of the selected partitions that are current in the view.
     """
 
-    base: Snapshot
-    own: Snapshot
-    chosen: Chosen
-    current: frozenset[str]
+    view: ViewSnapshot
+    selected: SelectedPartitions
+
+    @property
+    def base(self) -> Snapshot:
+        """The snapshot of the base."""
+        return self.view.base
+
+    @property
+    def own(self) -> Snapshot:
+        """The snapshot of the view's own store."""
+        return self.view.own
 
     @property
     def partitions(self) -> Partitions:
         """The selected partitions of the base."""
-        return self.chosen.partitions
+        return self.selected.partitions
 
     @property
-    def labels(self) -> tuple[int | str, int | str]:
+    def label(self) -> tuple[Label, Label]:
         """The labels of both versions."""
         return self.base.label, self.own.label
 
@@ -146,7 +151,7 @@ class _MergedRead:
 
     Attributes
     ----------
-    pair
+    opened
         The view.
     schema
         The variables to read.
@@ -154,70 +159,60 @@ class _MergedRead:
         How to read partitions that are not current.
     """
 
-    pair: Pair
+    opened: OpenView
     schema: DatasetSchema
     stale: Stale
     _base: Pieces
     _own: Pieces
-    _fixed_schema: DatasetSchema
-    _fixed: tuple[Generation, Mapping[str, NDArray[Any]]] | None = field(default=None, init=False)
+    _immutable_schema: DatasetSchema
+    _immutable: tuple[Generation, Mapping[str, NDArray[Any]]] | None = field(default=None, init=False)
 
     @classmethod
-    def of(cls, pair: Pair, schema: DatasetSchema, stale: Stale) -> "_MergedRead":
-        dimension = pair.base.dimension
-        own = schema.select(schema.all_variables().keys() & pair.own.schema.all_variables().keys())
-        rest = pair.base.schema.select(schema.all_variables().keys() - own.all_variables().keys())
-        mine = pair.own.schema.select(own.all_variables())
-        partitioned, fixed = (pair.base.part(rest, partitioned=partitioned) for partitioned in (True, False))
-        return cls(pair, schema, stale, Pieces(partitioned, dimension), Pieces(mine, dimension), fixed)
+    def of(cls, opened: OpenView, schema: DatasetSchema, stale: Stale) -> "_MergedRead":
+        dimension = opened.base.dimension
+        own = schema.select(schema.all_variables().keys() & opened.own.schema.all_variables().keys())
+        rest = opened.base.schema.select(schema.all_variables().keys() - own.all_variables().keys())
+        mine = opened.own.schema.select(own.all_variables())
+        partitioned, immutable = (opened.base.part(rest, partitioned=partitioned) for partitioned in (True, False))
+        return cls(opened, schema, stale, Pieces(partitioned, dimension), Pieces(mine, dimension), immutable)
 
     async def rows(self, request: Request, progress: ProgressOption) -> Dataset | None:
         """Return the requested rows; None if no partition passes the filter."""
-        versions = await self._newest(request)
-        for number in range(TRIES):
-            if not versions.partitions and not versions.chosen.is_of_rows:
+
+        async def read(versions: _Versions, progress: ProgressOption) -> bool | None:
+            if not versions.partitions and not versions.selected.is_of_rows:
                 return None
-            try:
-                with tracking(None if number else progress, len(versions.partitions), "query") as advance:
-                    await self._read(versions, advance)
-            except (ConflictError, CorruptionError, StoreError) as error:
-                newer = await self._newest(request)
-                # A newer snapshot may have the same partitions; and the same version may have moved them to other places.
-                unchanged = versions.labels == newer.labels or not isinstance(error, OutdatedError)
-                if unchanged and _is_same(versions, newer):
-                    raise
-                versions = newer
-                continue
-            if not await self._is_outdated(versions):
-                return self._dataset(versions)
-            await pause(number)
-            versions = await self._newest(request)
-        raise self._kept_changing()
+            with tracking(progress, len(versions.partitions), "query") as advance:
+                await self._read(versions, advance)
+            return True
 
-    def _kept_changing(self) -> ConflictError:
-        message = (
-            f"other writers kept changing {self.pair.base.store.url} or its view while they were read; query again"
+        versions, has_read = await self._consistently(request, read, progress)
+        return self._dataset(versions) if has_read else None
+
+    async def _consistently(
+        self, request: Request, read: Callable[[_Versions, ProgressOption], Awaitable[R]], progress: ProgressOption
+    ) -> tuple[_Versions, R]:
+        return await read_consistently(
+            partial(self._newest, request),
+            read,
+            progress=progress,
+            is_same=_is_same,
+            is_outdated=lambda versions: versions.view.is_outdated(),
+            failure=f"other writers kept changing {self.opened.base.store.url} or its view while they were read; query again",
         )
-        return ConflictError(message)
 
-    async def found(self, request: Request, progress: ProgressOption) -> tuple[_Versions, Rows]:
-        """Return the positions of the requested rows, and the versions of both sides."""
-        for number in range(TRIES):
-            versions = await self._newest(request)
-            targets = [versions.chosen.target(path) for path in versions.partitions]
-            try:
-                with tracking(None if number else progress, len(targets), "find") as advance:
-                    found = await versions.chosen.finder.found(
-                        versions.base.objects, targets, executor=LocalExecutor(), progress=advance
-                    )
-            except (ConflictError, CorruptionError, StoreError):
-                if _is_same(versions, await self._newest(request)):
-                    raise
-                continue
-            if not await self._is_outdated(versions):
-                return versions, versions.chosen.rows(dict(zip(versions.partitions, found, strict=True)))
-            await pause(number)
-        raise self._kept_changing()
+    async def find(self, request: Request, progress: ProgressOption) -> tuple[_Versions, Rows]:
+        """Return the positions of the requested rows, and the versions of the view and of its base."""
+
+        async def find(versions: _Versions, progress: ProgressOption) -> Rows:
+            targets = [versions.selected.target(path) for path in versions.partitions]
+            with tracking(progress, len(targets), "find") as advance:
+                found = await versions.selected.finder.find(
+                    versions.base.objects, targets, executor=LocalExecutor(), progress=advance
+                )
+            return versions.selected.rows(dict(zip(versions.partitions, found, strict=True)))
+
+        return await self._consistently(request, find, progress)
 
     async def lazy(self, request: Request) -> Dataset | None:
         """Return lazy variables for all rows of the selected partitions; None if no partition passes the filter."""
@@ -226,51 +221,46 @@ class _MergedRead:
 
     def lazily(self, versions: _Versions) -> Dataset:
         """Return lazy variables for all rows of the selected partitions."""
-        base, dimension = self.pair.base, self.pair.base.dimension
+        base, dimension = self.opened.base, self.opened.base.dimension
         places = versions.base.places
-        partitioned = LookedUp.sources(base, places, versions.partitions)
-        fixed = Sources([partition_groups.source_of(base, IMMUTABLE, versions.base.immutable, places.get(IMMUTABLE))])
+        partitioned = LazySources.sources(base, places, versions.partitions)
+        immutable = Sources(
+            [partition_groups.source_of(base, IMMUTABLE, versions.base.immutable, places.get(IMMUTABLE))]
+        )
         own = Sources([self._source(versions, path) for path in versions.partitions])
         lazily = {
             **lazy_variables(versions.base.objects, partitioned, self._base.schema, dimension),
-            **lazy_variables(versions.base.objects, fixed, self._fixed_schema, dimension),
+            **lazy_variables(versions.base.objects, immutable, self._immutable_schema, dimension),
             **lazy_variables(versions.own.objects, own, self._own.schema, dimension),
         }
         return Dataset(self.schema, {path: lazily[path] for path in self.schema.all_variables()})
 
     async def _newest(self, request: Request) -> _Versions:
-        # In this order, so that partitions refreshed in between do not look stale.
-        own = await self.pair.own.snapshot()
-        base = await self.pair.base.snapshot()
-        beside = BesideBase(self.pair, own, Staleness(self.pair, base))
-        chosen = await request.chosen(base, beside)
-        partitions = dict(chosen.partitions)
-        current = frozenset(filter(beside.is_current, partitions))
+        view = await ViewSnapshot.newest(self.opened)
+        selected = await request.select(view.base, view)
+        partitions = dict(selected.partitions)
         if self.stale == "error" and self._own.schema.all_variables():
-            check_current(self.pair, beside, partitions)
-        return _Versions(base=base, own=own, chosen=evolve(chosen, partitions=partitions), current=current)
-
-    async def _is_outdated(self, versions: _Versions) -> bool:
-        return await self.pair.base.is_outdated(versions.base) or await self.pair.own.is_outdated(versions.own)
+            view.check_current(partitions)
+        return _Versions(view=view, selected=evolve(selected, partitions=partitions))
 
     async def _read(self, versions: _Versions, advance: Callable[[], None]) -> None:
         """Read the partitions whose current generation has not been read."""
-        if versions.chosen.is_of_rows:
+        if versions.selected.is_of_rows:
             await self._read_rows(versions, advance)
         elif self._base.schema.all_variables():
             await self._read_base(versions, advance if not self._own.schema.all_variables() else None)
-        if self._own.schema.all_variables() and not versions.chosen.is_of_rows:
+        if self._own.schema.all_variables() and not versions.selected.is_of_rows:
             await self._read_own(versions, advance)
-        fixed = generation(versions.base, IMMUTABLE)
-        if self._fixed is None or self._fixed[0] != fixed:
-            self._fixed = (
-                fixed,
-                await partition_groups.read_immutable(self.pair.base, versions.base, self._fixed_schema),
+        immutable = generation(versions.base, IMMUTABLE)
+        if self._immutable is None or self._immutable[0] != immutable:
+            self._immutable = (
+                immutable,
+                await partition_groups.read_immutable(self.opened.base, versions.base, self._immutable_schema),
             )
 
     async def _read_rows(self, versions: _Versions, advance: Callable[[], None]) -> None:
         """Read the requested rows of partitions of which the base's or the view's generation has not been read."""
-        chosen = versions.chosen
+        selected = versions.selected
         generations = {
             path: (generation(versions.base, path), self._generation(versions, path)) for path in versions.partitions
         }
@@ -279,31 +269,32 @@ class _MergedRead:
             for path, (base, own) in generations.items()
             if not (self._base.has(path, base) and self._own.has(path, own))
         ]
-        targets, executor = [chosen.target(path) for path in missing], LocalExecutor()
-        found = await chosen.finder.found(versions.base.objects, targets, executor=executor)
+        targets, executor = [selected.target(path) for path in missing], LocalExecutor()
+        found = await selected.finder.find(versions.base.objects, targets, executor=executor)
         rows = dict(zip(missing, found, strict=True))
         computed = await self._computed_rows(versions, rows, advance)
-        nothing = {path: NOTHING if path in computed else item for path, item in rows.items()}
+        nothing = {path: NO_ROWS if path in computed else item for path, item in rows.items()}
         for at, (pieces, objects, by_path) in enumerate(
             ((self._base, None, rows), (self._own, versions.own.objects, nothing))
         ):
-            sides = tuple(
-                Side(schema=pieces.schema if side == at else DatasetSchema(), objects=objects) for side in (0, 1)
+            sources = tuple(
+                VariableSource(schema=pieces.schema if source == at else DatasetSchema(), objects=objects)
+                for source in (0, 1)
             )
-            reader = RowReader(dimension=self.pair.base.dimension, sides=sides)
+            reader = RowReader(dimension=self.opened.base.dimension, sources=sources)
             arrays = await reader.read(versions.base.objects, targets, list(by_path.values()), executor=executor)
             pieces.put([(path, generations[path][at], item.count) for path, item in by_path.items()], arrays[at])
         for path, values in computed.items():
             self._own.put([(path, generations[path][1], rows[path].count)], values)
 
     async def _computed_rows(
-        self, versions: _Versions, rows: Mapping[str, Found], advance: Callable[[], None]
+        self, versions: _Versions, rows: Mapping[str, SelectedRows], advance: Callable[[], None]
     ) -> dict[str, Mapping[str, NDArray[Any]]]:
         """Return the requested rows of the partitions that are not current, computed as whole partitions, by path."""
         if self.stale != "compute" or not self._own.schema.all_variables():
             return {}
-        paths = [path for path, item in rows.items() if item.count and path not in versions.current]
-        dimension = self.pair.base.dimension
+        paths = [path for path, item in rows.items() if item.count and not versions.view.is_current(path)]
+        dimension = self.opened.base.dimension
         made = await self._computed(versions, paths, advance)
         return {
             path: {
@@ -314,7 +305,7 @@ class _MergedRead:
         }
 
     async def _read_base(self, versions: _Versions, advance: Callable[[], None] | None) -> None:
-        base = self.pair.base
+        base = self.opened.base
         missing = {
             path: record
             for path, record in versions.partitions.items()
@@ -332,11 +323,11 @@ class _MergedRead:
 
     async def _read_own(self, versions: _Versions, advance: Callable[[], None]) -> None:
         missing = [path for path in versions.partitions if not self._own.has(path, self._generation(versions, path))]
-        computed = [path for path in missing if self.stale == "compute" and path not in versions.current]
+        computed = [path for path in missing if self.stale == "compute" and not versions.view.is_current(path)]
         await self._compute(versions, computed, advance)
         read = [path for path in missing if path not in computed]
         groups = [self._group(versions, path) for path in read]
-        dimension = self.pair.own.dimension
+        dimension = self.opened.own.dimension
         arrays = await read_groups(
             versions.own.objects, groups, self._own.schema, dimension=dimension, progress=advance
         )
@@ -346,21 +337,19 @@ class _MergedRead:
 
     def _generation(self, versions: _Versions, path: str) -> Generation:
         """Return the generation of the view's rows of a partition: the stored one, or that of filled or computed rows."""
-        if path in versions.current:
+        if versions.view.is_current(path):
             return generation(versions.own, path)
         return versions.partitions[path].stamp, "" if self.stale == "fill" else str(versions.base.label)
 
     def _group(self, versions: _Versions, path: str) -> GroupRead:
-        return _own_group(
-            self.pair, versions.own, path, is_current=path in versions.current, rows=versions.partitions[path].rows
-        )
+        return versions.view.group(path, versions.partitions[path])
 
     def _source(self, versions: _Versions, path: str) -> Source:
-        own, record, place = self.pair.own, versions.own.record(path), versions.own.places.get(path)
-        if path in versions.current:
+        own, record, place = self.opened.own, versions.own.record(path), versions.own.places.get(path)
+        if versions.view.is_current(path):
             return partition_groups.source_of(own, path, record, place)
         # A partition that an older version of a view lacks is never added to that version.
-        check = partition_groups.stamp_of(own, path, record if own.versioning.pinned_at is None else None)
+        check = partition_groups.generation_check(own, path, record if own.versioning.pinned_at is None else None)
         return Source(group=self._group(versions, path), check=check)
 
     async def _compute(self, versions: _Versions, paths: list[str], advance: Callable[[], None]) -> None:
@@ -371,67 +360,32 @@ class _MergedRead:
 
     async def _computed(self, versions: _Versions, paths: list[str], advance: Callable[[], None]) -> dict[str, Dataset]:
         """Return the computed variables of partitions, by path."""
-        return await computed(self.pair, versions.base, {path: versions.partitions[path] for path in paths}, advance)
+        return await computed(self.opened, versions.base, {path: versions.partitions[path] for path in paths}, advance)
 
     def _dataset(self, versions: _Versions) -> Dataset:
-        fixed = {} if self._fixed is None else self._fixed[1]
-        arrays = {**self._base.joined(versions.partitions), **self._own.joined(versions.partitions), **fixed}
+        immutable = {} if self._immutable is None else self._immutable[1]
+        arrays = {**self._base.joined(versions.partitions), **self._own.joined(versions.partitions), **immutable}
         return partition_groups.dataset_of(self.schema, arrays)
 
 
 async def computed(
-    pair: Pair, snapshot: Snapshot, partitions: Partitions, advance: Callable[[], None] | None = None
+    opened: OpenView, snapshot: Snapshot, partitions: Partitions, advance: Callable[[], None] | None = None
 ) -> dict[str, Dataset]:
     """Return the variables of a view, computed from partitions of its base, by path; nothing is written."""
     if not partitions:
         return {}
-    chain, base = pair.chain, pair.base
+    chain, base = opened.chain, opened.base
     given = base.schema.select(chain.inputs)
-    fixed = await partition_groups.read_immutable(base, snapshot, given)
+    immutable = await partition_groups.read_immutable(base, snapshot, given)
     windows = Windows(opened=base, snapshot=snapshot, halo=chain.halo)
 
     def computing(path: str) -> Work[Dataset]:
-        window = yield from windows.reading(path, partitions[path], given, fixed)
+        window = yield from windows.reading(path, partitions[path], given, immutable)
         return window.trimmed(chain.compute(window, base.dimension), base.dimension)
 
     works = (computing(path) for path in partitions)
     made = await perform(snapshot.objects, works, threads=config.get().threads, progress=advance)
     return dict(zip(partitions, made, strict=True))
-
-
-@frozen
-class BesideBase(BesideView):
-    """A snapshot of the view, for reading it together with a snapshot of its base."""
-
-    pair: Pair
-    own: Snapshot
-    staleness: Staleness
-
-    @property
-    def objects(self) -> Objects:  # type: ignore[override]  # only read
-        """The objects of the view's store."""
-        return self.own.objects
-
-    def group(self, path: str, record: PartitionRecord) -> GroupRead:
-        """Return the view's group of a partition, to be read."""
-        return _own_group(self.pair, self.own, path, is_current=self.is_current(path), rows=record.rows)
-
-    def stamp(self, path: str) -> str:
-        """Return the stamp of the view's group of a partition; "" if it is not current."""
-        record = self.own.record(path)
-        return record.stamp if record is not None and self.is_current(path) else ""
-
-    def is_current(self, path: str) -> bool:
-        """Return whether the view's group was computed from the current rows of a partition."""
-        return self.staleness.is_current(path, self.own.record(path))
-
-
-def _own_group(pair: Pair, own: Snapshot, path: str, *, is_current: bool, rows: int) -> GroupRead:
-    """Return the view's group of a partition, to be read; if it is not current it has no variables, and reads as fill."""
-    record, place = own.record(path), own.place(path)
-    if is_current:
-        return partition_groups.group_of(pair.own, path, record, place)
-    return GroupRead(path=path, prefix=place.prefix, document=place.document, rows=rows, schema=DatasetSchema())
 
 
 def _check_not_computed(request: Request) -> None:
@@ -452,16 +406,3 @@ def _is_same(versions: _Versions, newer: _Versions) -> bool:
         for before, after in ((versions.base, newer.base), (versions.own, newer.own))
         for path in (*versions.partitions, IMMUTABLE)
     )
-
-
-def check_current(pair: Pair, beside: BesideBase, partitions: Iterable[str]) -> None:
-    """Raise `StaleError` if a partition is not current in the view."""
-    paths = [path for path in partitions if not beside.is_current(path)]
-    if not paths:
-        return
-    advice = "refresh()" if pair.definition.computations else "update(function)"
-    message = (
-        f"{len(paths)} partitions of the view {pair.own.store.url} are not current, {paths[0]!r} among them: they were not "
-        f"computed from the current rows of its base; call {advice}, or query with stale='fill'"
-    )
-    raise StaleError(message)

@@ -10,7 +10,7 @@ from zcollection.collection.read.neighbours import Halo
 from zcollection.collection.read.request import Request, Where
 from zcollection.collection.read.window import Window
 from zcollection.collection.write.update import UpdateFunction, applied
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Executor
 from zcollection.errors import SchemaError, SettingError
 from zcollection.model.conventions import Conventions
@@ -18,11 +18,11 @@ from zcollection.model.dataset import Dataset
 from zcollection.model.printed import Printed
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.retrying import retrying
-from zcollection.transaction.snapshot import Snapshot
-from zcollection.view.pair import Pair
-from zcollection.view.reading import BesideBase
-from zcollection.view.some_rows import SomeRows
-from zcollection.view.staleness import Staleness, ViewStatus
+from zcollection.view import snapshot
+from zcollection.view.open_view import OpenView
+from zcollection.view.row_update import RowUpdate
+from zcollection.view.snapshot import ViewSnapshot
+from zcollection.view.staleness import ViewStatus
 from zcollection.view.writing import Writing
 
 
@@ -46,7 +46,7 @@ class RefreshReport(Printed):
 
 
 async def update(
-    pair: Pair,
+    opened: OpenView,
     function: UpdateFunction,
     *,
     filters: Filter,
@@ -58,65 +58,63 @@ async def update(
     progress: ProgressOption,
 ) -> tuple[str, ...]:
     """Compute variables with a function; see `View.update`."""
-    pair.own.store.check_writable()
-    executor = _chosen(client, pair)
-    if pair.definition.computations:
-        names = ", ".join(form.name for form in pair.definition.computations)
+    opened.own.store.check_writable()
+    executor = _executor_for(client, opened)
+    if opened.definition.computations:
+        names = ", ".join(form.name for form in opened.definition.computations)
         message = (
-            f"the variables of the view {pair.own.store.url} are computed by {names}; accepted: refresh(), or a view that is "
+            f"the variables of the view {opened.own.store.url} are computed by {names}; accepted: refresh(), or a view that is "
             f"created with variables=…"
         )
         raise SchemaError(message)
-    given = pair.given if variables is None else pair.given.select(variables)
-    request = Request.of(pair.base, filters, where, pair.own.schema)
+    given = opened.given if variables is None else opened.given.select(variables)
+    request = Request.of(opened.base, filters, where, opened.own.schema)
     request.check_halo(halo)
-    own, dimension = pair.own.schema, pair.own.dimension
+    own, dimension = opened.own.schema, opened.own.dimension
 
     def compute(window: Window, path: str) -> Dataset:
         return applied(function, window, own, dimension, path, conventions=conventions)
 
     async def attempt() -> tuple[str, ...]:
-        async with pair.own.begin("update") as transaction:
-            snapshot = await pair.base.snapshot()
-            beside = BesideBase(pair, transaction.base, Staleness(pair, snapshot))
-            chosen_rows = await request.chosen(snapshot, beside)
-            selected = chosen_rows.partitions
-            some = SomeRows(
-                pair=pair,
-                request=chosen_rows.request,
+        async with opened.own.begin("update") as transaction:
+            view = ViewSnapshot(opened, transaction.base, await opened.base.snapshot())
+            selected = await request.select(view.base, view)
+            partitions = selected.partitions
+            row_update = RowUpdate(
+                opened=opened,
+                request=selected.request,
                 function=function,
                 given=given,
                 conventions=conventions,
-                keys={path: record.key for path, record in selected.items()},
+                keys={path: record.key for path, record in partitions.items()},
             )
             writing = Writing(
-                pair=pair,
                 transaction=transaction,
-                snapshot=snapshot,
-                given=given if request.where is None else pair.given,
+                view=view,
+                given=given if request.where is None else opened.given,
                 halo=halo,
-                compute=compute if request.where is None else some.compute,
+                compute=compute if request.where is None else row_update.compute,
                 executor=executor,
             )
-            with tracking(progress, len(selected), "update") as advance:
-                staged = await writing.stage(tuple(selected), "update", advance)
+            with tracking(progress, len(partitions), "update") as advance:
+                staged = await writing.stage(tuple(partitions), "update", advance)
             await transaction.commit()
-            return tuple(selected) if request.where is None else staged
+            return tuple(partitions) if request.where is None else staged
 
     return await retrying(attempt)
 
 
-async def adopt_partitioning(pair: Pair) -> tuple[str, ...]:
+async def adopt_partitioning(opened: OpenView) -> tuple[str, ...]:
     """Drop all partitions of a view whose base has been repartitioned, and adopt its partitioning; return their paths."""
-    await pair.base.snapshot()  # raises if the base has been repartitioned in the meantime
-    if pair.splits_as_base:
+    await opened.base.snapshot()  # raises if the base has been repartitioned in the meantime
+    if opened.splits_as_base:
         return ()
-    own, base = pair.own.configuration, pair.base.configuration
+    own, base = opened.own.configuration, opened.base.configuration
 
     async def attempt() -> tuple[str, ...]:
-        async with pair.own.begin("refresh") as transaction:
+        async with opened.own.begin("refresh") as transaction:
             transaction.watch(lambda _: True)
-            transaction.growth = evolve(own, partitioning=base.partitioning, depth=base.depth)
+            transaction.reconfiguration = evolve(own, partitioning=base.partitioning, depth=base.depth)
             for path in transaction.base.partitions:
                 transaction.drop(path)
             await transaction.commit()
@@ -126,18 +124,24 @@ async def adopt_partitioning(pair: Pair) -> tuple[str, ...]:
 
 
 async def refresh(
-    pair: Pair, *, filters: Filter, everything: bool, batch: int | None, client: ClientOption, progress: ProgressOption
+    opened: OpenView,
+    *,
+    filters: Filter,
+    everything: bool,
+    batch: int | None,
+    client: ClientOption,
+    progress: ProgressOption,
 ) -> RefreshReport:
     """Compute the partitions that are not current; see `View.refresh`."""
-    pair.own.store.check_writable()
+    opened.own.store.check_writable()
     if batch is not None and batch < 1:
         message = f"batch={batch!r}; accepted: None, or a number of partitions of at least 1"
         raise SettingError(message)
-    refreshing = _Refreshing(pair, filters, everything, _chosen(client, pair))
+    refreshing = _Refreshing(opened, filters, everything, _executor_for(client, opened))
     status = await refreshing.status()
     dropped = await retrying(refreshing.drop_orphans) if status.orphaned else ()
     outdated = refreshing.outdated(status)
-    if not pair.definition.computations:
+    if not opened.definition.computations:
         return RefreshReport(computed=(), dropped=dropped, waiting=outdated)
     computed: list[str] = []
     with tracking(progress, len(outdated), "refresh") as advance:
@@ -146,10 +150,10 @@ async def refresh(
     return RefreshReport(computed=tuple(computed), dropped=dropped, waiting=())
 
 
-def _chosen(client: ClientOption, pair: Pair) -> Executor:
+def _executor_for(client: ClientOption, opened: OpenView) -> Executor:
     """Return the executor for a change of a view; it must be able to access the base as well."""
-    chosen(client, pair.base.store)
-    return chosen(client, pair.own.store)
+    executor_for(client, opened.base.store)
+    return executor_for(client, opened.own.store)
 
 
 @define
@@ -183,14 +187,13 @@ class _Attempts:
 class _Refreshing:
     """A refresh of the partitions that pass a filter."""
 
-    pair: Pair
+    opened: OpenView
     filters: Filter
     everything: bool
     executor: Executor
 
     async def status(self) -> ViewStatus:
-        own = await self.pair.own.snapshot()
-        return await Staleness(self.pair, await self.pair.base.snapshot()).status(own, self.filters)
+        return await snapshot.status(self.opened, filters=self.filters)
 
     def outdated(self, status: ViewStatus) -> tuple[str, ...]:
         """Return the partitions to compute."""
@@ -198,9 +201,9 @@ class _Refreshing:
 
     async def drop_orphans(self) -> tuple[str, ...]:
         """Drop the partitions that the base no longer has, as one change."""
-        async with self.pair.own.begin("refresh") as transaction:
-            snapshot = await self.pair.base.snapshot()
-            status = await Staleness(self.pair, snapshot).status(transaction.base, self.filters)
+        async with self.opened.own.begin("refresh") as transaction:
+            view = ViewSnapshot(self.opened, transaction.base, await self.opened.base.snapshot())
+            status = await view.status(self.filters)
             for path in status.orphaned:
                 transaction.drop(path)
             await transaction.commit()
@@ -213,31 +216,30 @@ class _Refreshing:
 
     async def compute(self, paths: Iterable[str], advance: Callable[[], None]) -> tuple[str, ...]:
         """Compute the partitions that still need it, as one change."""
-        pair, chain = self.pair, self.pair.chain
-        given, dimension = pair.base.schema.select(chain.inputs), pair.base.dimension
+        opened, chain = self.opened, self.opened.chain
+        given, dimension = opened.base.schema.select(chain.inputs), opened.base.dimension
 
         def compute(window: Window, _: str) -> Dataset:
             return window.trimmed(chain.compute(window, dimension), dimension)
 
-        async with pair.own.begin("refresh") as transaction:
-            snapshot = await pair.base.snapshot()
+        async with opened.own.begin("refresh") as transaction:
+            view = ViewSnapshot(opened, transaction.base, await opened.base.snapshot())
             writing = Writing(
-                pair=pair,
                 transaction=transaction,
-                snapshot=snapshot,
+                view=view,
                 given=given,
                 halo=chain.halo,
                 compute=compute,
                 executor=self.executor,
             )
-            needed = self._needed(paths, snapshot, transaction.base, writing.staleness)
+            needed = self._needed(paths, view)
             await writing.stage(needed, "refresh", advance)
             await transaction.commit()
             return needed
 
-    def _needed(self, paths: Iterable[str], snapshot: Snapshot, own: Snapshot, staleness: Staleness) -> tuple[str, ...]:
-        existing = [path for path in paths if snapshot.record(path) is not None]
-        return tuple(path for path in existing if self.everything or not staleness.is_current(path, own.record(path)))
+    def _needed(self, paths: Iterable[str], view: ViewSnapshot) -> tuple[str, ...]:
+        existing = [path for path in paths if view.base.record(path) is not None]
+        return tuple(path for path in existing if self.everything or not view.is_current(path))
 
 
 def _batches(paths: tuple[str, ...], size: int | None) -> Iterable[tuple[str, ...]]:

@@ -9,107 +9,108 @@ from numpy.typing import NDArray
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.read.consistent import Generation, generation
-from zcollection.collection.read.request import Chosen, Where
-from zcollection.collection.read.scan import Piece, Scanned, read_piece
-from zcollection.engine.select import Side
+from zcollection.collection.read.request import SelectedPartitions, Where
+from zcollection.collection.read.scan import Piece, ScanSource, read_piece
+from zcollection.engine.read_rows import VariableSource
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
-from zcollection.view.pair import Pair
-from zcollection.view.reading import BesideBase, Stale, check_current, computed, request_for
-from zcollection.view.staleness import Staleness
+from zcollection.view.open_view import OpenView
+from zcollection.view.reading import Stale, computed, request_for
+from zcollection.view.snapshot import ViewSnapshot
 
 
 @frozen(kw_only=True, eq=False)
-class ScannedView(Scanned):
+class ViewSource(ScanSource):
     """A view as the source of a scan.
 
     Attributes
     ----------
-    pair
+    opened_view
         The view.
     stale
         How to read partitions that are not current; see `View.query`.
     """
 
-    pair: Pair
+    opened_view: OpenView
     stale: Stale
     _computed: dict[tuple[str, Generation], Dataset] = field(factory=dict, init=False)
     """The last computed partitions, because a large partition is read in several pieces."""
 
     @classmethod
     def of(
-        cls, pair: Pair, *, filters: Filter, where: Where, variables: Iterable[str] | None, stale: Stale
-    ) -> "ScannedView":
+        cls, opened_view: OpenView, *, filters: Filter, where: Where, variables: Iterable[str] | None, stale: Stale
+    ) -> "ViewSource":
         """Return the source for the arguments of `View.scan`."""
-        schema = pair.schema if variables is None else pair.schema.select(variables)
-        return cls(request=request_for(pair, filters, where, stale), schema=schema, pair=pair, stale=stale)
+        schema = opened_view.schema if variables is None else opened_view.schema.select(variables)
+        return cls(
+            request=request_for(opened_view, filters, where, stale), schema=schema, opened_view=opened_view, stale=stale
+        )
 
     @property
-    def every(self) -> DatasetSchema:  # noqa: D102
-        return self.pair.schema
+    def condition_schema(self) -> DatasetSchema:  # noqa: D102
+        return self.opened_view.schema
 
     @property
     def _own(self) -> DatasetSchema:
         """The variables of the view that are read."""
-        mine = self.pair.own.schema
+        mine = self.opened_view.own.schema
         return mine.select(self.schema.all_variables().keys() & mine.all_variables().keys())
 
     @property
     def _rest(self) -> DatasetSchema:
         """The variables of the base that are read."""
-        return self.pair.base.schema.select(self.schema.all_variables().keys() - self._own.all_variables().keys())
+        return self.opened_view.base.schema.select(
+            self.schema.all_variables().keys() - self._own.all_variables().keys()
+        )
 
-    async def newest(self) -> Chosen:  # noqa: D102
-        # In this order, so that partitions refreshed in between do not look stale.
-        own = await self.pair.own.snapshot()
-        base = await self.pair.base.snapshot()
-        beside = BesideBase(self.pair, own, Staleness(self.pair, base))
-        chosen = await self.request.chosen(base, beside)
+    async def newest(self) -> SelectedPartitions:  # noqa: D102
+        view = await ViewSnapshot.newest(self.opened_view)
+        selected = await self.request.select(view.base, view)
         if self.stale == "error" and self._own.all_variables():
-            check_current(self.pair, beside, chosen.partitions)
-        return chosen
+            view.check_current(selected.partitions)
+        return selected
 
-    async def is_outdated(self, chosen: Chosen) -> bool:  # noqa: D102
-        return await self.opened.is_outdated(chosen.snapshot) or await self.pair.own.is_outdated(_beside(chosen).own)
+    async def is_outdated(self, selected: SelectedPartitions) -> bool:  # noqa: D102
+        return await _view_of(selected).is_outdated()
 
-    def generation(self, chosen: Chosen, path: str) -> Generation:  # noqa: D102
-        beside, (stamp, place) = _beside(chosen), generation(chosen.snapshot, path)
-        if beside.is_current(path):
-            mine, own_place = generation(beside.own, path)
+    def generation(self, selected: SelectedPartitions, path: str) -> Generation:  # noqa: D102
+        view, (stamp, place) = _view_of(selected), generation(selected.snapshot, path)
+        if view.is_current(path):
+            mine, own_place = generation(view.own, path)
             return f"{stamp} {mine}", f"{place} {own_place}"
         # Computed values also depend on neighbouring partitions, and so on the whole version.
-        return (f"{stamp} {chosen.snapshot.label}" if self.stale == "compute" else f"{stamp} "), place
+        return (f"{stamp} {selected.snapshot.label}" if self.stale == "compute" else f"{stamp} "), place
 
-    async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        sides = [
-            Side(schema=self.opened.part(self._rest, partitioned=True)),
-            Side(schema=self._own, objects=_beside(chosen).objects),
+    async def read(self, selected: SelectedPartitions, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
+        sources = [
+            VariableSource(schema=self.opened.part(self._rest, partitioned=True)),
+            VariableSource(schema=self._own, objects=_view_of(selected).objects),
         ]
-        theirs, mine = await read_piece(chosen, piece, sides)
-        await self._compute(chosen, piece, mine)
+        theirs, mine = await read_piece(selected, piece, sources)
+        await self._compute(selected, piece, mine)
         return {**theirs, **mine}
 
-    async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        return await partition_groups.read_immutable(self.opened, chosen.snapshot, self._rest)
+    async def read_immutable(self, selected: SelectedPartitions) -> Mapping[str, NDArray[Any]]:  # noqa: D102
+        return await partition_groups.read_immutable(self.opened, selected.snapshot, self._rest)
 
-    async def reloaded(self) -> "ScannedView | None":  # noqa: D102
-        pair = Pair(await self.pair.base.reloaded(), await self.pair.own.reloaded())
-        if pair == self.pair:
+    async def reloaded(self) -> "ViewSource | None":  # noqa: D102
+        opened_view = OpenView(await self.opened_view.base.reloaded(), await self.opened_view.own.reloaded())
+        if opened_view == self.opened_view:
             return None
         request, names = self.request, self.schema.all_variables()
-        return self.of(pair, filters=request.filters, where=request.where, variables=names, stale=self.stale)
+        return self.of(opened_view, filters=request.filters, where=request.where, variables=names, stale=self.stale)
 
-    def begun(self) -> Self:  # noqa: D102
+    def for_iteration(self) -> Self:  # noqa: D102
         return evolve(self)
 
-    async def _compute(self, chosen: Chosen, piece: Piece, mine: Mapping[str, NDArray[Any]]) -> None:
+    async def _compute(self, selected: SelectedPartitions, piece: Piece, mine: Mapping[str, NDArray[Any]]) -> None:
         """Replace the fill values of partitions that are not current by computed values."""
-        beside = _beside(chosen)
+        view = _view_of(selected)
         if self.stale != "compute" or not mine:
             return
-        needed = {path: (path, self.generation(chosen, path)) for path in piece if not beside.is_current(path)}
-        missing = {path: chosen.partitions[path] for path, each in needed.items() if each not in self._computed}
-        made = await computed(self.pair, chosen.snapshot, missing)
+        needed = {path: (path, self.generation(selected, path)) for path in piece if not view.is_current(path)}
+        missing = {path: selected.partitions[path] for path, each in needed.items() if each not in self._computed}
+        made = await computed(self.opened_view, selected.snapshot, missing)
         cached = {each: self._computed[each] if each in self._computed else made[path] for path, each in needed.items()}
         self._computed.clear()
         self._computed.update(cached)
@@ -126,7 +127,7 @@ class ScannedView(Scanned):
             values[(*(slice(None),) * at, slice(start, start + count))] = variable.to_numpy()
 
 
-def _beside(chosen: Chosen) -> BesideBase:
-    beside = chosen.beside
-    assert isinstance(beside, BesideBase)  # noqa: S101 - `newest` made it
-    return beside
+def _view_of(selected: SelectedPartitions) -> ViewSnapshot:
+    view = selected.view
+    assert isinstance(view, ViewSnapshot)  # noqa: S101 - `newest` made it
+    return view

@@ -2,14 +2,12 @@
 
 from attrs import frozen
 
-from zcollection.collection import key_selection
-from zcollection.collection.filters import Filter
 from zcollection.collection.read.neighbours import AxisOrder, Halo, Neighbours
 from zcollection.model.printed import Printed
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
+from zcollection.view.open_view import OpenView
 from zcollection.view.origin import Origin
-from zcollection.view.pair import Pair
 
 
 @frozen(kw_only=True, repr=False)
@@ -44,16 +42,16 @@ class Staleness:
 
     Parameters
     ----------
-    pair
+    opened
         The view.
     snapshot
         The snapshot of the base.
     """
 
-    def __init__(self, pair: Pair, snapshot: Snapshot) -> None:
-        self._pair = pair
+    def __init__(self, opened: OpenView, snapshot: Snapshot) -> None:
+        self._opened = opened
         self._snapshot = snapshot
-        self._neighbours = Neighbours(AxisOrder.of(pair.base), snapshot)
+        self._neighbours = Neighbours(AxisOrder.of(opened.base), snapshot)
 
     def sources(self, path: str, halo: Halo, *, immutable: bool) -> dict[str, str]:
         """Return the stamps of the groups of the base that a partition would be computed from.
@@ -70,37 +68,15 @@ class Staleness:
         partitions = self._snapshot.partitions
         read = [path, *self._neighbours.around(path, halo)]
         stamps = {name: partitions[name].stamp for name in read}
-        fixed = self._snapshot.immutable
-        return stamps | ({IMMUTABLE: "" if fixed is None else fixed.stamp} if immutable else {})
+        record = self._snapshot.immutable
+        return stamps | ({IMMUTABLE: "" if record is None else record.stamp} if immutable else {})
 
     def is_current(self, path: str, record: PartitionRecord | None) -> bool:
         """Return whether a partition of the view was computed from the current rows, with the current configuration."""
-        origin = None if record is None else Origin.from_texts(record.origin)
-        if origin is None or origin.computation != self._pair.identity:
+        origin = None if record is None else Origin.from_strings(record.origin)
+        if origin is None or origin.computation != self._opened.identity:
             return False
         own = self._snapshot.record(path)
         if own is None or origin.sources.get(path) != own.stamp:
             return False
         return origin.sources == self.sources(path, origin.halo, immutable=IMMUTABLE in origin.sources)
-
-    async def status(self, own: Snapshot, filters: Filter) -> ViewStatus:
-        """Return the state of the partitions of the view that pass a filter."""
-        partitions = await key_selection.select(self._pair.base, self._snapshot, filters)
-        stored = await key_selection.select(self._pair.own, own, filters)
-        current = {path for path in partitions if self.is_current(path, stored.get(path))}
-        return ViewStatus(
-            current=tuple(path for path in partitions if path in current),
-            stale=tuple(path for path in partitions if path in stored and path not in current),
-            missing=tuple(path for path in partitions if path not in stored),
-            orphaned=tuple(path for path in stored if self._snapshot.record(path) is None),
-        )
-
-
-async def status(pair: Pair, *, filters: Filter) -> ViewStatus:
-    """Return the state of the partitions of a view; see `View.status`."""
-    # In this order, so that partitions refreshed in between do not look stale.
-    own = await pair.own.snapshot()
-    if not pair.splits_as_base:
-        partitions = await key_selection.select(pair.base, await pair.base.snapshot(), filters)
-        return ViewStatus(current=(), stale=(), missing=tuple(partitions), orphaned=tuple(own.partitions))
-    return await Staleness(pair, await pair.base.snapshot()).status(own, filters)

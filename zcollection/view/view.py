@@ -36,13 +36,13 @@ from zcollection.model.sections import Part, Section
 from zcollection.portal import run, run_change, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.registry.stored import StoredForm
-from zcollection.view import create, reading, refresh, staleness
+from zcollection.view import create, reading, refresh, snapshot
 from zcollection.view.chain import as_computations
-from zcollection.view.pair import Pair
+from zcollection.view.open_view import OpenView
 from zcollection.view.reading import Stale
 from zcollection.view.reference import resolve
 from zcollection.view.refresh import RefreshReport
-from zcollection.view.scan import ScannedView
+from zcollection.view.scan import ViewSource
 from zcollection.view.staleness import ViewStatus
 
 R = TypeVar("R")
@@ -57,8 +57,8 @@ class View(Maintained):
     the options of both stores.
     """
 
-    def __init__(self, pair: Pair, *, mode: Mode) -> None:
-        self._pair = pair
+    def __init__(self, opened: OpenView, *, mode: Mode) -> None:
+        self._opened = opened
         self._mode = mode
 
     @classmethod
@@ -79,12 +79,12 @@ class View(Maintained):
         """Create a view; see `zcollection.create_view`."""
         check_conventions(conventions)
         computations = () if computation is None else as_computations(computation)
-        opened = await _base(base, base_options)
+        base_opened = await _base(base, base_options)
         store = await stores.open_store(url_or_store, mode="rw", storage_options=storage_options)
-        pair = await run_change(
+        opened = await run_change(
             create.create,
             stores.versioning_of(store),
-            opened,
+            base_opened,
             variables=variables,
             computations=computations,
             shadow=shadow,
@@ -92,7 +92,7 @@ class View(Maintained):
             reference=reference,
             overwrite=overwrite,
         )
-        return cls(pair, mode="rw")
+        return cls(opened, mode="rw")
 
     @classmethod
     def create(cls, url_or_store: Location, *, base: Location | Collection, **options: Any) -> Self:
@@ -118,10 +118,10 @@ class View(Maintained):
         own = OpenCollection(versioning, await create.load(versioning))
         reference = "" if own.configuration.view is None else own.configuration.view.base
         found = resolve(reference, store.url) if base is None else base
-        pair = Pair(await _base(found, base_options), own)
-        await pair.check_fits()
-        pair.check_computations()
-        return cls(pair, mode=mode)
+        opened = OpenView(await _base(found, base_options), own)
+        await opened.check_fits()
+        opened.check_computations()
+        return cls(opened, mode=mode)
 
     @classmethod
     def open(cls, url_or_store: Location, **options: Any) -> Self:
@@ -131,42 +131,42 @@ class View(Maintained):
     @property
     def store(self) -> Store:
         """The store of the view."""
-        return self._pair.own.store
+        return self._opened.own.store
 
     @property
     def base(self) -> Collection:
         """The base collection, open for reading."""
-        return Collection(self._pair.base, mode="r")
+        return Collection(self._opened.base, mode="r")
 
     @property
     def schema(self) -> DatasetSchema:
         """The schema of the base together with the variables of the view."""
-        return self._pair.schema
+        return self._opened.schema
 
     @property
     def variables(self) -> tuple[str, ...]:
         """Paths of the view's own variables."""
-        return tuple(self._pair.own.schema.all_variables())
+        return tuple(self._opened.own.schema.all_variables())
 
     @property
     def computations(self) -> tuple[StoredForm, ...]:
         """The stored computations of the view, also if their plugins are missing; empty if `update` computes the variables."""
-        return self._pair.definition.computations
+        return self._opened.definition.computations
 
     @property
     def axis(self) -> str:
         """The variable of the base whose values order and identify rows."""
-        return self._pair.base.configuration.axis
+        return self._opened.base.configuration.axis
 
     @property
     def dimension(self) -> str:
         """The partitioned dimension of the base and the view."""
-        return self._pair.base.dimension
+        return self._opened.base.dimension
 
     @property
     def partitioning(self) -> Partitioning:
         """The partitioning of the base, which the view shares."""
-        return self._pair.base.partitioning
+        return self._opened.base.partitioning
 
     @property
     def read_only(self) -> bool:
@@ -213,9 +213,9 @@ class View(Maintained):
         CorruptionError
             A chunk is missing or damaged.
         """
-        return await self._both(
-            lambda pair: reading.query(
-                pair,
+        return await self._run_on_view(
+            lambda opened: reading.query(
+                opened,
                 filters=filters,
                 where=where,
                 variables=variables,
@@ -264,11 +264,11 @@ class View(Maintained):
             Raised during the iteration if a partition is not current, and `stale` is "error".
         """
 
-        async def scan_of(pair: Pair) -> Scan:
-            scanned = ScannedView.of(pair, filters=filters, where=where, variables=variables, stale=stale)
-            return Scan.of(scanned, block_size=block_size, keys=keys)
+        async def scan_of(opened: OpenView) -> Scan:
+            source = ViewSource.of(opened, filters=filters, where=where, variables=variables, stale=stale)
+            return Scan.of(source, block_size=block_size, keys=keys)
 
-        return await self._both(scan_of)
+        return await self._run_on_view(scan_of)
 
     scan = synchronous(scan_async)
 
@@ -282,7 +282,9 @@ class View(Maintained):
         where, filters, progress
             As for `query`.
         """
-        return await self._both(lambda pair: reading.find(pair, filters=filters, where=where, progress=progress))
+        return await self._run_on_view(
+            lambda opened: reading.find(opened, filters=filters, where=where, progress=progress)
+        )
 
     find = synchronous(find_async)
 
@@ -296,8 +298,8 @@ class View(Maintained):
         """
         if where is not None:
             return len(await self.find_async(where, filters=filters, progress=progress))
-        return await self._both(
-            lambda pair: _query.count(pair.base, filters=filters, where=None, client=None, progress=None)
+        return await self._run_on_view(
+            lambda opened: _query.count(opened.base, filters=filters, where=None, client=None, progress=None)
         )
 
     count = synchronous(count_async)
@@ -317,13 +319,13 @@ class View(Maintained):
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the base's partitions that match, in the order of their keys."""
-        return tuple(await self._both(lambda pair: _query.records(pair.base, filters=filters)))
+        return tuple(await self._run_on_view(lambda opened: _query.records(opened.base, filters=filters)))
 
     partitions = synchronous(partitions_async)
 
     async def keys_async(self, *, filters: Filter = None) -> tuple[Key, ...]:
         """Return the keys of the base's partitions that match, in order."""
-        return await self._both(lambda pair: _query.keys(pair.base, filters=filters))
+        return await self._run_on_view(lambda opened: _query.keys(opened.base, filters=filters))
 
     keys = synchronous(keys_async)
 
@@ -339,7 +341,9 @@ class View(Maintained):
         filters
             As for `query`.
         """
-        return await self._both(lambda pair: staleness.status(pair, filters=filters), allow_repartitioned=True)
+        return await self._run_on_view(
+            lambda opened: snapshot.status(opened, filters=filters), allow_repartitioned=True
+        )
 
     status = synchronous(status_async)
 
@@ -396,9 +400,9 @@ class View(Maintained):
         halo = as_halo(depth)
         check_conventions(conventions)
         return await run_change(
-            self._both,
-            lambda pair: refresh.update(
-                pair,
+            self._run_on_view,
+            lambda opened: refresh.update(
+                opened,
                 function,
                 filters=filters,
                 where=where,
@@ -455,44 +459,46 @@ class View(Maintained):
         self._check_writable()
         dropped = await run_change(self._adopted)
         report = await run_change(
-            self._both,
-            lambda pair: refresh.refresh(
-                pair, filters=filters, everything=everything, batch=batch, client=client, progress=progress
+            self._run_on_view,
+            lambda opened: refresh.refresh(
+                opened, filters=filters, everything=everything, batch=batch, client=client, progress=progress
             ),
         )
         return evolve(report, dropped=(*dropped, *report.dropped))
 
     async def _adopted(self) -> tuple[str, ...]:
         """Adopt the partitioning of a base that has been repartitioned, and return the paths of the dropped partitions."""
-        dropped = await self._both(refresh.adopt_partitioning, allow_repartitioned=True)
-        if not self._pair.splits_as_base:
-            self._pair = Pair(self._pair.base, await self._pair.own.reloaded())
+        dropped = await self._run_on_view(refresh.adopt_partitioning, allow_repartitioned=True)
+        if not self._opened.splits_as_base:
+            self._opened = OpenView(self._opened.base, await self._opened.own.reloaded())
         return dropped
 
     refresh = synchronous(refresh_async)
 
-    async def _now(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:
-        return await self._both(lambda pair: operation(pair.own), allow_repartitioned=True)
+    async def _run(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:
+        return await self._run_on_view(lambda opened: operation(opened.own), allow_repartitioned=True)
 
-    async def _both(self, operation: Callable[[Pair], Awaitable[R]], *, allow_repartitioned: bool = False) -> R:
+    async def _run_on_view(
+        self, operation: Callable[[OpenView], Awaitable[R]], *, allow_repartitioned: bool = False
+    ) -> R:
         """Run an operation on the view; repeat it if another writer has changed the schema of the base in the meantime.
 
         Most operations raise `StaleError` if the base has been repartitioned; `allow_repartitioned` permits the others.
         """
         while True:
-            pair = self._pair
+            opened = self._opened
             try:
                 if not allow_repartitioned:
-                    pair.check_splits_as_base()
-                return await operation(pair)
+                    opened.check_splits_as_base()
+                return await operation(opened)
             except (SchemaChangedError, SchemaError, ExpressionError):
-                if self._pair is pair:  # otherwise a concurrent operation has reloaded both
-                    self._pair = Pair(await pair.base.reloaded(), await pair.own.reloaded())
-                if self._pair == pair:
+                if self._opened is opened:  # otherwise a concurrent operation has reloaded both
+                    self._opened = OpenView(await opened.base.reloaded(), await opened.own.reloaded())
+                if self._opened == opened:
                     raise
 
     async def _reload(self) -> None:
-        self._pair = Pair(self._pair.base, await self._pair.own.reloaded())
+        self._opened = OpenView(self._opened.base, await self._opened.own.reloaded())
 
     def _check_writable(self) -> None:
         if self.read_only:
@@ -502,16 +508,16 @@ class View(Maintained):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, View):
             return NotImplemented
-        return (self._pair, self._mode) == (other._pair, other._mode)
+        return (self._opened, self._mode) == (other._opened, other._mode)
 
     def __hash__(self) -> int:
         return hash((type(self), str(self.store.url)))
 
     def _section(self) -> Section:
         facts = {
-            "version": self._pair.own.versioning.pinned_at,
-            "base": self._pair.base.store.url,
-            "version of the base": self._pair.base.versioning.pinned_at,
+            "version": self._opened.own.versioning.pinned_at,
+            "base": self._opened.base.store.url,
+            "version of the base": self._opened.base.versioning.pinned_at,
             "axis": f"{self.axis} (dimension {self.dimension})",
             "variables": listed(self.variables),
             "computed by": ", ".join(map(str, self.computations)) or "update()",
@@ -519,7 +525,7 @@ class View(Maintained):
         return section_of(self, self.store.url, facts, read_only=self.read_only)
 
     def _details(self) -> list[Part]:
-        return parts_of_schema(self._pair.own.schema)
+        return parts_of_schema(self._opened.own.schema)
 
 
 async def _base(base: Location | Collection, options: Mapping[str, Any] | None) -> OpenCollection:

@@ -16,11 +16,9 @@ from zcollection.model.schema import DatasetSchema
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE
 from zcollection.transaction.overlay import OverlaidStage
-from zcollection.transaction.snapshot import Snapshot
-from zcollection.view.computing import Beside, Compute, Computing, Part, StoredGroup, common
+from zcollection.view.computing import CombinedReader, Compute, Computing, PartitionPlan, StoredGroup, common
 from zcollection.view.origin import Origin
-from zcollection.view.pair import Pair
-from zcollection.view.staleness import Staleness
+from zcollection.view.snapshot import ViewSnapshot
 
 
 @frozen(kw_only=True)
@@ -29,12 +27,10 @@ class Writing:
 
     Attributes
     ----------
-    pair
-        The view.
     transaction
         The transaction on the view.
-    snapshot
-        The snapshot of the base to compute from.
+    view
+        The base snapshot of the transaction, and the snapshot of the view's base to compute from.
     given
         The variables that are read: those of the base, and possibly of the view.
     halo
@@ -45,18 +41,12 @@ class Writing:
         The executor of the computation.
     """
 
-    pair: Pair
     transaction: Transaction
-    snapshot: Snapshot
+    view: ViewSnapshot
     given: DatasetSchema
     halo: Halo
     compute: Compute
     executor: Executor
-
-    @cached_property
-    def staleness(self) -> Staleness:
-        """The check of which partitions are current with respect to the snapshot."""
-        return Staleness(self.pair, self.snapshot)
 
     async def stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> tuple[str, ...]:
         """Compute partitions and add them to the transaction; return the paths of those with computed variables.
@@ -71,9 +61,7 @@ class Writing:
         except (CorruptionError, OutdatedError, StoreError) as error:
             # A partition of the base that another writer has replaced is neither damaged nor missing.
             if await self._was_overtaken(paths):
-                message = (
-                    f"{self.pair.base.store.url} was changed by another writer while it was computed from; run it again"
-                )
+                message = f"{self.view.opened.base.store.url} was changed by another writer while it was computed from; run it again"
                 raise ConflictError(message) from error
             raise
 
@@ -81,23 +69,23 @@ class Writing:
         """Return whether the groups of the base that are read have changed since the snapshot."""
         read = {IMMUTABLE, *paths}.union(*(self._windows.neighbours.around(path, self.halo) for path in paths))
         try:
-            newer = await self.pair.base.snapshot()
+            newer = await self.view.opened.base.snapshot()
         except (CorruptionError, StoreError):
             return False  # the first error is more informative
-        return any(generation(self.snapshot, path) != generation(newer, path) for path in read)
+        return any(generation(self.view.base, path) != generation(newer, path) for path in read)
 
     async def _stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> tuple[str, ...]:
-        fixed = await partition_groups.read_immutable(
-            self.pair.base, self.snapshot, common(self.pair.base.schema, self.given)
+        immutable = await partition_groups.read_immutable(
+            self.view.opened.base, self.view.base, common(self.view.opened.base.schema, self.given)
         )
         for path in paths:
             self.transaction.reads(path)
             for neighbour in self._windows.neighbours.around(path, self.halo) if self._reads_own else ():
                 self.transaction.reads(neighbour)
         await self.transaction.expect(paths)
-        computing = Computing(self.pair, self.given, self.compute, fixed)
-        jobs = (Job(partial(computing.staging, self._part(path, fixed=bool(fixed)))) for path in paths)
-        site = OverlaidStage(stage=self.transaction.stage, base=self.snapshot.objects)
+        computing = Computing(self.view.opened, self.given, self.compute, immutable)
+        jobs = (Job(partial(computing.staging, self._plan(path, immutable=bool(immutable)))) for path in paths)
+        site = OverlaidStage(stage=self.transaction.stage, base=self.view.base.objects)
         staged = await self.executor.run(
             site, jobs, total=len(paths), label=label, threads=config.get().threads, progress=advance
         )
@@ -107,31 +95,33 @@ class Writing:
 
     @property
     def _reads_own(self) -> bool:
-        return bool(self.given.all_variables().keys() - self.pair.base.schema.all_variables().keys())
+        return bool(self.given.all_variables().keys() - self.view.opened.base.schema.all_variables().keys())
 
     @cached_property
     def _windows(self) -> Windows:
-        return Windows(opened=self.pair.base, snapshot=self.snapshot, halo=self.halo, schema=self.pair.given)
+        return Windows(
+            opened=self.view.opened.base, snapshot=self.view.base, halo=self.halo, schema=self.view.opened.given
+        )
 
-    def _part(self, path: str, *, fixed: bool) -> Part:
+    def _plan(self, path: str, *, immutable: bool) -> PartitionPlan:
         """Return the plan for computing one partition."""
-        window = self._windows.plan(path, self.snapshot.partitions[path])
+        window = self._windows.plan(path, self.view.base.partitions[path])
         current = {name: item for name, _, _ in window.parts if (item := self._current(name)) is not None}
-        before = Origin.from_texts(current[path].record.origin) if path in current else Origin(sources={})
-        return Part(
-            window=evolve(window, source=Beside(self.pair, current).reading),
+        before = Origin.from_strings(current[path].record.origin) if path in current else Origin(sources={})
+        return PartitionPlan(
+            window=evolve(window, source=CombinedReader(self.view.opened, current).reading),
             current=current.get(path),
-            alone=self._origin(path, Origin(sources={}), fixed=fixed),
-            beside=self._origin(path, before, fixed=fixed),
+            new_origin=self._origin(path, Origin(sources={}), immutable=immutable),
+            merged_origin=self._origin(path, before, immutable=immutable),
         )
 
     def _current(self, path: str) -> StoredGroup | None:
         """Return the view's group of a partition; None if it is not current."""
         record, base = self.transaction.base.record(path), self.transaction.base
-        return StoredGroup(record, base.place(path)) if record and self.staleness.is_current(path, record) else None
+        return StoredGroup(record, base.place(path)) if record and self.view.is_current(path) else None
 
-    def _origin(self, path: str, before: Origin, *, fixed: bool) -> Origin:
+    def _origin(self, path: str, before: Origin, *, immutable: bool) -> Origin:
         """Return the origin of a partition, including the origin of the variables that are kept."""
         halo = (*before.halo, *(depth for depth in self.halo if depth not in before.halo))
-        sources = self.staleness.sources(path, halo, immutable=fixed or IMMUTABLE in before.sources)
-        return Origin(sources=sources, halo=halo, computation=self.pair.identity)
+        sources = self.view.staleness.sources(path, halo, immutable=immutable or IMMUTABLE in before.sources)
+        return Origin(sources=sources, halo=halo, computation=self.view.opened.identity)

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 from peers.ours import Ours
 from zcollection.engine import write
-from zcollection.engine.statistics import Gathering
+from zcollection.engine.statistics import StatisticsBuilder
 
 
 class Mask(Ours):
@@ -32,5 +32,5 @@ class NoStatistics(Ours):
         with ExitStack() as stack:
             stack.enter_context(patch.object(write, "_statistics", lambda *_: {}))
             for name in ("chunk", "values"):
-                stack.enter_context(patch.object(Gathering, name, lambda *_, **__: None))
+                stack.enter_context(patch.object(StatisticsBuilder, name, lambda *_, **__: None))
             super().add(place, layout, arrays)

@@ -9,7 +9,6 @@ from zcollection.model.durations import Duration, duration_of, nanoseconds_of
 
 _NONE: Final = np.timedelta64(0, "s")
 
-
 Keep = int | Duration | None
 """The retention of older versions: a number of newer versions, a duration, or None to keep none."""
 

@@ -7,7 +7,7 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.staging import staged
 from zcollection.contracts.objects import Objects
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Executor, Job
 from zcollection.engine.work import Work
 from zcollection.errors import ConflictError
@@ -17,7 +17,7 @@ from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.places import Place
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.transaction.versioning import Beginning, Versioning
+from zcollection.transaction.versioning import TransactionFactory, Versioning
 
 
 async def copy(
@@ -30,18 +30,18 @@ async def copy(
     progress: ProgressOption,
 ) -> OpenCollection:
     """Copy a collection; see `Collection.copy`."""
-    chosen(client, source.store)
-    executor = chosen(client, target.store)
+    executor_for(client, source.store)
+    executor = executor_for(client, target.store)
     await source.snapshot()  # raises before anything is written if the schema has changed
     catalog = target.has_catalog and (source.configuration.catalog or not source.versioning.has_catalog)
     configuration = evolve(source.configuration, version=0, changed=0, catalog=catalog, retention=None)
-    beginning = await target.making(configuration, "copy", overwrite=overwrite)
-    await retrying(lambda: _copy_partitions(source, beginning, executor, filters, progress))
+    begin = await target.creation(configuration, "copy", overwrite=overwrite)
+    await retrying(lambda: _copy_partitions(source, begin, executor, filters, progress))
     return OpenCollection(target, await target.load())
 
 
 async def _copy_partitions(
-    source: OpenCollection, beginning: Beginning, executor: Executor, filters: Filter, progress: ProgressOption
+    source: OpenCollection, begin: TransactionFactory, executor: Executor, filters: Filter, progress: ProgressOption
 ) -> None:
     """Copy the partitions of one version, as one change.
 
@@ -54,7 +54,7 @@ async def _copy_partitions(
     partitions = dict(await key_selection.select(source, snapshot, filters))
     if snapshot.immutable is not None:
         partitions[IMMUTABLE] = snapshot.immutable
-    async with beginning() as transaction:
+    async with begin() as transaction:
         for path in partitions:
             transaction.reads(path)
         await transaction.expect(partitions)

@@ -45,13 +45,13 @@ class Maintained(Printed, ABC):
     """The operations on versions and on the stored data that collections and views share."""
 
     @abstractmethod
-    async def _now(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:
+    async def _run(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:
         """Run an operation; repeat it if another writer has changed the schema or the partitioning in the meantime."""
 
     async def _change(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:
         """Run an operation that changes the store; it runs to its end even if the caller is cancelled."""
         self._check_writable()
-        return await run_change(self._now, operation)
+        return await run_change(self._run, operation)
 
     @abstractmethod
     async def _reload(self) -> None:
@@ -78,7 +78,7 @@ class Maintained(Printed, ABC):
         if last is not None and not (type(last) is int and last > 0):
             message = f"last={last!r}; accepted: a whole number from 1 on, or None for all versions"
             raise SettingError(message)
-        return History(await self._now(lambda opened: opened.versioning.history(last)))
+        return History(await self._run(lambda opened: opened.versioning.history(last)))
 
     history = synchronous(history_async)
 
@@ -96,7 +96,7 @@ class Maintained(Printed, ABC):
         SettingError
             The version does not exist.
         """
-        return await self._now(lambda opened: opened.versioning.changes(opened.configuration, since))
+        return await self._run(lambda opened: opened.versioning.changes(opened.configuration, since))
 
     changes = synchronous(changes_async)
 
@@ -128,7 +128,7 @@ class Maintained(Printed, ABC):
     retain = synchronous(retain_async)
 
     async def tag_async(self, name: str, version: Label | None = None) -> None:
-        """Give a name to a version, under which it can be opened; a tagged version is retained whatever `retain` sets.
+        """Give a name to a version, under which it can be opened; a tagged version is retained regardless of `retain`.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class Maintained(Printed, ABC):
     tag = synchronous(tag_async)
 
     async def untag_async(self, name: str) -> None:
-        """Remove the name of a version, which is then retained only as long as `retain` sets.
+        """Remove the name of a version, which is then retained only as long as `retain` says.
 
         Raises
         ------
@@ -166,7 +166,7 @@ class Maintained(Printed, ABC):
 
     async def tags_async(self) -> dict[str, Label]:
         """Return the tagged versions, by tag name."""
-        return await self._now(lambda opened: opened.versioning.tags())
+        return await self._run(lambda opened: opened.versioning.tags())
 
     tags = synchronous(tags_async)
 
@@ -218,7 +218,7 @@ class Maintained(Printed, ABC):
         SettingError, StoreError
             A version does not exist, or is not retained.
         """
-        return await self._now(lambda opened: older.diff(opened, before, after, progress=progress))
+        return await self._run(lambda opened: older.diff(opened, before, after, progress=progress))
 
     diff = synchronous(diff_async)
 
@@ -243,7 +243,7 @@ class Maintained(Printed, ABC):
         """
 
         async def newer(known: Label | None) -> list[Committed]:
-            return await self._now(partial(_newer, known))
+            return await self._run(partial(_newer, known))
 
         return Following(newer, since, seconds_of(every, name="every"))
 
@@ -252,7 +252,7 @@ class Maintained(Printed, ABC):
 
         A source stays in the list when its rows are dropped, and after a vacuum.
         """
-        return await self._now(lambda opened: opened.versioning.sources())
+        return await self._run(lambda opened: opened.versioning.sources())
 
     sources = synchronous(sources_async)
 
@@ -269,7 +269,7 @@ class Maintained(Printed, ABC):
         StoreError
             The store cannot list objects.
         """
-        return await self._now(lambda opened: sizes.stored_bytes(opened, filters=filters))
+        return await self._run(lambda opened: sizes.stored_bytes(opened, filters=filters))
 
     stored_bytes = synchronous(stored_bytes_async)
 
@@ -307,7 +307,7 @@ class Maintained(Printed, ABC):
         ConflictError
             Other writers kept changing the collection.
         """
-        return await self._now(
+        return await self._run(
             lambda opened: _verify.verify(opened, data=data, filters=filters, client=client, progress=progress)
         )
 
@@ -331,7 +331,7 @@ class Maintained(Printed, ABC):
     async def vacuum_async(self, *, older_than: Duration = "24h") -> VacuumReport:
         """Remove objects that are no longer needed: staged data of dead writers, old log records, versions not retained.
 
-        `history` still lists all versions; `retain` and `tag` determine which of them stay readable. If the staged data of a
+        `history` still lists all versions; `retain` and `tag` determine which versions stay readable. If the staged data of a
         slow writer are removed, the writer repeats its operation. A reader that has been reading for longer than
         `older_than` may have to query again.
 

@@ -14,7 +14,7 @@ from zcollection.collection.read.consistent import TRIES, pause
 from zcollection.collection.staging import staged
 from zcollection.contracts.transactional import Moment
 from zcollection.engine.executor import in_thread
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.work import perform_one
 from zcollection.errors import ConflictError, CorruptionError, MissingDependencyError, OutdatedError, StoreError
 from zcollection.model.formatting import listed
@@ -33,7 +33,7 @@ async def rollback(
 ) -> tuple[str, ...]:
     """Restore an older version; see `Collection.rollback`."""
     opened.store.check_writable()
-    executor, then = chosen(client, opened.store), await opened.at(to)
+    executor, then = executor_for(client, opened.store), await opened.at(to)
 
     async def attempt() -> tuple[str, ...]:
         snapshot = await then.snapshot()
@@ -60,8 +60,8 @@ async def rollback(
 
 def _groups(snapshot: Snapshot) -> dict[str, PartitionRecord]:
     """Return the records of all groups of a snapshot by path, including the group of the immutable variables."""
-    fixed = {} if snapshot.immutable is None else {IMMUTABLE: snapshot.immutable}
-    return {**snapshot.partitions, **fixed}
+    immutable = {} if snapshot.immutable is None else {IMMUTABLE: snapshot.immutable}
+    return {**snapshot.partitions, **immutable}
 
 
 def _put_back_configuration(transaction: Transaction, now: Configuration, then: Configuration, *, is_all: bool) -> None:
@@ -70,7 +70,7 @@ def _put_back_configuration(transaction: Transaction, now: Configuration, then: 
     layouts = now.layouts if then.schema == now.schema else (*now.layouts, then.schema)
     before = evolve(now, layouts=layouts, partitioning=then.partitioning, depth=then.depth)
     if is_all or before != now:
-        transaction.growth = before
+        transaction.reconfiguration = before
 
 
 @frozen(kw_only=True, repr=False, eq=False)

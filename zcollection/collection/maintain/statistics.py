@@ -35,7 +35,7 @@ from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 
 _TOGETHER: Final = 64
-"""Number of partitions whose statistics are published together."""
+"""Number of partitions whose statistics are published by one step."""
 
 
 @frozen
@@ -53,7 +53,7 @@ class ChunkCheck:
     form: Form
     known: Statistics | None
 
-    def doubt(self, key: str, layout: ArrayLayout, data: bytes, stored: NDArray[Any]) -> str | None:
+    def contradiction(self, key: str, layout: ArrayLayout, data: bytes, stored: NDArray[Any]) -> str | None:
         """Return why an undamaged chunk contradicts the statistics; None if it does not.
 
         Parameters
@@ -67,7 +67,7 @@ class ChunkCheck:
             return None
         position, is_sealed = self.form.chunks[key]
         if int(self.known.checksums[position]) not in {0, checksum(data, is_sealed=is_sealed)}:
-            return "it is whole, and not the chunk that was written: it is that of another partition, or of another generation"
+            return "it is intact, but not the chunk that was written: it belongs to another partition, or to another generation"
         zones, variable = self.known.zones.get(layout.path), self.form.zoned.get(layout.path)
         if zones is None or variable is None:
             return None
@@ -87,11 +87,11 @@ async def add_statistics(opened: OpenCollection, names: Sequence[str], *, progre
     if not names:
         await complete(opened, progress=progress)
         return opened
-    grown = opened.grown(_with_statistics(opened, names))
+    target = opened.with_schema(_with_statistics(opened, names))
 
     async def attempt() -> None:
         async with opened.begin("add statistics") as transaction:
-            transaction.growth = grown.configuration
+            transaction.reconfiguration = target.configuration
             await transaction.commit()
 
     await retrying(attempt)

@@ -15,7 +15,7 @@ from zcollection.collection.maintain import statistics
 from zcollection.collection.maintain.statistics import ChunkCheck
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.contracts.objects import Read
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Executor, Job, LocalExecutor, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, group_document
 from zcollection.engine.read import GroupRead, allocated, decode_stored, reading
@@ -37,9 +37,8 @@ _TRIES: Final = 20
 _FACTOR: Final = 1000
 """Ratio of expected chunks to existing objects above which missing chunks are not reported one by one."""
 
-_NO_STATISTICS: Final = "its statistics {!r} are damaged, or those of another partition or generation: they are ignored, and repair() makes them again"
-_OTHER: Final = "is that of another generation, or of another partition, than the one committed"
-
+_NO_STATISTICS: Final = "its statistics {!r} are damaged, or belong to another partition or generation: they are ignored, and repair() makes them again"
+_OTHER: Final = "belongs to another generation, or to another partition, than the one committed"
 
 Share = bool | float
 """The fraction of the chunks that is read: True for all, False for none."""
@@ -138,7 +137,7 @@ async def verify(
 ) -> VerifyReport:
     """Check the stored data; see `Collection.verify`."""
     sample = Sample.of(data)
-    executor = chosen(client, opened.store)
+    executor = executor_for(client, opened.store)
     for _ in range(_TRIES):
         try:
             snapshot = await opened.versioning.inspected(opened.configuration)
@@ -269,16 +268,16 @@ class GroupCheck:
         """Return the result of the check."""
         del arrays
         try:
-            return (yield from self._looked_at(has_listing=site.objects.has_listing))
+            return (yield from self._examine(has_listing=site.objects.has_listing))
         except CorruptionError as error:  # the store cannot list or read the group
             return CheckedGroup((Problem(partition=self.path, what=str(error)),), (), 0, {})
 
-    def _looked_at(self, *, has_listing: bool) -> Work[CheckedGroup]:
+    def _examine(self, *, has_listing: bool) -> Work[CheckedGroup]:
         group = partition_groups.group_of(self.opened, self.path, self.record, self.place)
         layouts = self._layouts(group)
         sizes = yield from self._listed(group) if has_listing else self._probed(group, layouts)
-        believed = [layout for layout in layouts if layout.chunk_count <= _FACTOR * (len(sizes) + 1)]
-        expected = dict(chain(*(self._expected(group, layout) for layout in believed)))
+        plausible = [layout for layout in layouts if layout.chunk_count <= _FACTOR * (len(sizes) + 1)]
+        expected = dict(chain(*(self._expected(group, layout) for layout in plausible)))
         documents = self._documents(group, layouts)
         keys = {key: group.document if key == GROUP_DOCUMENT else group.prefix + key for key in documents}
         contents = dict(zip(keys, (yield from fetch([Read(key) for key in keys.values()])), strict=True))
@@ -286,8 +285,8 @@ class GroupCheck:
         wrong = {key: defect for key, defect in defects.items() if defect is not None}
         problems = [self._document_problem(key, defect) for key, defect in wrong.items()]
         for layout in layouts:
-            if layout not in believed:
-                what = f"it is said to have {layout.chunk_count} chunks, and there are {len(sizes)} objects in all"
+            if layout not in plausible:
+                what = f"its record implies {layout.chunk_count} chunks, but there are only {len(sizes)} objects"
                 problems.append(Problem(partition=self.path, variable=layout.path, what=what))
         for key, layout in expected.items():
             if sizes.get(key, 0) == 0:
@@ -302,8 +301,8 @@ class GroupCheck:
         chunks = {key: expected[key] for key in present if self.sample.has(self.path, key)}
         if chunks:
             problems += yield from self._damaged(group, chunks, ChunkCheck(form, known))
-        strange = sorted(sizes.keys() - {*expected, *documents, form.key})
-        notes = [f"{group.prefix}{key} is not part of the collection" for key in strange]
+        unknown = sorted(sizes.keys() - {*expected, *documents, form.key})
+        notes = [f"{group.prefix}{key} is not part of the collection" for key in unknown]
         # Writing documents cannot restore a group that has no objects, or that belongs to another generation or partition.
         is_repairable = sizes and wrong.get(GROUP_DOCUMENT) != _OTHER
         if is_repairable and GROUP_DOCUMENT in wrong and (foreign := (yield from self._foreign_rows(group))):
@@ -323,9 +322,9 @@ class GroupCheck:
     def _probed(self, group: GroupRead, layouts: Iterable[ArrayLayout]) -> Work[dict[str, int]]:
         """Return the existing chunks and statistics on a store without listing, by reading one byte of each: size 1."""
         most = max(self.record.stored_bytes, _FACTOR)  # no chunk is empty
-        believed = [layout for layout in layouts if layout.chunk_count <= most]
+        plausible = [layout for layout in layouts if layout.chunk_count <= most]
         statistics_key = Form.of_group(group, dimension=self.opened.dimension).key
-        keys = [key for layout in believed for key, _ in self._expected(group, layout)]
+        keys = [key for layout in plausible for key, _ in self._expected(group, layout)]
         keys += [] if statistics_key is None else [statistics_key]
         first = yield from fetch([Read(group.prefix + key, length=1) for key in keys])
         return {key: len(data) for key, data in zip(keys, first, strict=True) if data is not None}
@@ -364,7 +363,9 @@ class GroupCheck:
 
     def _is_of_another(self, document: bytes) -> bool:
         is_partition = PartitionRecord.from_group(document, what="it") is not None
-        return is_partition and not partition_groups.stamp_of(self.opened, self.path, self.record).is_of(document)
+        return is_partition and not partition_groups.generation_check(self.opened, self.path, self.record).is_of(
+            document
+        )
 
     def _foreign_rows(self, group: GroupRead) -> Work[str | None]:
         """Return why the rows of a group with a missing or wrong document are not those of its record; None if they are."""
@@ -393,7 +394,7 @@ class GroupCheck:
                 what = str(error.__cause__ or error)
                 problems.append(Problem(partition=self.path, variable=layout.path, chunk=key, what=what))
                 continue
-            doubt = check.doubt(key, layout, content or b"", values)
-            if doubt is not None:
-                problems.append(Problem(partition=self.path, variable=layout.path, chunk=key, what=doubt))
+            contradiction = check.contradiction(key, layout, content or b"", values)
+            if contradiction is not None:
+                problems.append(Problem(partition=self.path, variable=layout.path, chunk=key, what=contradiction))
         return problems

@@ -7,19 +7,18 @@ from typing import Generic, TypeVar
 from attrs import define, field
 
 from zcollection import portal
-from zcollection.collection.read.consistent import TRIES, Generation, generation, pause
-from zcollection.collection.read.request import Chosen, Request
+from zcollection.collection.read.consistent import Generation, generation, read_consistently
+from zcollection.collection.read.request import Request, SelectedPartitions
 from zcollection.collection.read.rows import Rows
 from zcollection.engine.jobs import Executor
-from zcollection.engine.select import Found
-from zcollection.errors import ConflictError, CorruptionError, OutdatedError, StoreError
+from zcollection.engine.selected_rows import SelectedRows
 from zcollection.progress import ProgressOption, tracking
 
 R = TypeVar("R")
 
 
 @define(eq=False)
-class ConsistentLook(ABC, Generic[R]):
+class ConsistentSearch(ABC, Generic[R]):
     """A search in partitions that repeats changed partitions until all results are of one version.
 
     Attributes
@@ -32,50 +31,53 @@ class ConsistentLook(ABC, Generic[R]):
     _found: dict[str, tuple[Generation, R]] = field(factory=dict, init=False)
 
     @abstractmethod
-    async def looked(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> Sequence[R]:
+    async def search(
+        self, selected: SelectedPartitions, paths: Sequence[str], advance: Callable[[], None] | None
+    ) -> Sequence[R]:
         """Return the results for some partitions of a version."""
 
-    async def of_partitions(self, progress: ProgressOption, label: str) -> tuple[Chosen, dict[str, R]]:
+    async def of_partitions(self, progress: ProgressOption, label: str) -> tuple[SelectedPartitions, dict[str, R]]:
         """Return the result for each partition, and their version.
 
         Raises
         ------
         CorruptionError
-            A chunk is missing, or is not what was written.
+            A chunk is missing or damaged.
         ConflictError
             Other writers kept changing the same partitions.
         """
         await portal.on_loop()
-        opened = self.request.opened
-        for number in range(TRIES):
-            snapshot = await self.request.snapshot()
-            chosen = await self.request.chosen(snapshot)
-            try:
-                with tracking(None if number else progress, len(chosen.partitions), label) as advance:
-                    found = await self._look(chosen, advance)
-            except (CorruptionError, OutdatedError, StoreError):
-                newer = await self.request.snapshot()
-                if all(generation(snapshot, path) == generation(newer, path) for path in chosen.partitions):
-                    raise
-                continue
-            if not await opened.is_outdated(snapshot):
-                return chosen, found
-            await pause(number)
-        message = f"other writers kept changing the partitions of {opened.store.url} that were looked at; call it again"
-        raise ConflictError(message)
 
-    async def _look(self, chosen: Chosen, advance: Callable[[], None] | None) -> dict[str, R]:
+        async def search(selected: SelectedPartitions, progress: ProgressOption) -> dict[str, R]:
+            with tracking(progress, len(selected.partitions), label) as advance:
+                return await self._search_missing(selected, advance)
+
+        opened = self.request.opened
+        return await read_consistently(
+            self.request.newest,
+            search,
+            progress=progress,
+            is_same=_is_same,
+            is_outdated=lambda selected: opened.is_outdated(selected.snapshot),
+            failure=f"other writers kept changing the partitions of {opened.store.url} that were searched; call it again",
+        )
+
+    async def _search_missing(self, selected: SelectedPartitions, advance: Callable[[], None] | None) -> dict[str, R]:
         """Return the result for each partition; generations that were searched before are not searched again."""
-        generations = {path: generation(chosen.snapshot, path) for path in chosen.partitions}
+        generations = {path: generation(selected.snapshot, path) for path in selected.partitions}
         known = {path: self._found[path] for path in generations if path in self._found}
         missing = [path for path, now in generations.items() if path not in known or known[path][0] != now]
-        found = await self.looked(chosen, missing, advance)
+        found = await self.search(selected, missing, advance)
         self._found |= {path: (generations[path], item) for path, item in zip(missing, found, strict=True)}
         return {path: self._found[path][1] for path in generations}
 
 
+def _is_same(before: SelectedPartitions, after: SelectedPartitions) -> bool:
+    return all(generation(before.snapshot, path) == generation(after.snapshot, path) for path in before.partitions)
+
+
 @define(eq=False)
-class ConsistentFind(ConsistentLook[Found]):
+class ConsistentFind(ConsistentSearch[SelectedRows]):
     """A search for rows that pass a condition.
 
     Attributes
@@ -86,13 +88,15 @@ class ConsistentFind(ConsistentLook[Found]):
 
     executor: Executor
 
-    async def rows(self, progress: ProgressOption) -> tuple[Chosen, Rows]:
+    async def rows(self, progress: ProgressOption) -> tuple[SelectedPartitions, Rows]:
         """Return the rows, and their version; raises like `of_partitions`."""
-        chosen, found = await self.of_partitions(progress, "find")
-        return chosen, chosen.rows(found)
+        selected, found = await self.of_partitions(progress, "find")
+        return selected, selected.rows(found)
 
-    async def looked(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> Sequence[Found]:
+    async def search(
+        self, selected: SelectedPartitions, paths: Sequence[str], advance: Callable[[], None] | None
+    ) -> Sequence[SelectedRows]:
         """Return the positions of the rows in some partitions, without the values read for the condition."""
-        targets = [chosen.target(path) for path in paths]
-        found = await chosen.finder.found(chosen.snapshot.objects, targets, executor=self.executor, progress=advance)
-        return [Found(item.rows) for item in found]
+        targets = [selected.target(path) for path in paths]
+        found = await selected.finder.find(selected.snapshot.objects, targets, executor=self.executor, progress=advance)
+        return [SelectedRows(item.rows) for item in found]

@@ -1,8 +1,7 @@
 """Applies the user's function to partitions, and combines the results."""
 
-import collections.abc
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
@@ -13,12 +12,13 @@ from zcollection import config
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.consistent import OnError, generation
+from zcollection.collection.read.consistent import generation
+from zcollection.collection.read.consistent_read import OnError
 from zcollection.collection.read.neighbours import Halo
 from zcollection.collection.read.query import check_on_error
-from zcollection.collection.read.request import Chosen, Request, RowsPlan, Where
+from zcollection.collection.read.request import Request, RowsPlan, SelectedPartitions, Where
 from zcollection.collection.read.window import Window, WindowPlan, Windows
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Advance, Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.work import Work
 from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning
@@ -33,7 +33,7 @@ _TRIES: Final = 50
 
 
 @frozen(kw_only=True)
-class Mapping(Generic[R]):
+class PartitionMap(Generic[R]):
     """The application of a function to partitions of a collection; see `Collection.map`.
 
     Attributes
@@ -70,14 +70,14 @@ class Mapping(Generic[R]):
         halo: Halo,
         on_error: OnError,
         client: ClientOption,
-    ) -> "Mapping[R]":
+    ) -> "PartitionMap[R]":
         """Return the application for the arguments of `Collection.map`."""
         check_on_error(on_error)
         request = Request.of(opened, filters, where)
         request.check_halo(halo)
         return cls(
             opened=opened,
-            executor=chosen(client, opened.store),
+            executor=executor_for(client, opened.store),
             request=request,
             function=function,
             schema=opened.names(variables),
@@ -87,12 +87,12 @@ class Mapping(Generic[R]):
 
     async def all(self, progress: ProgressOption) -> dict[str, R]:
         """Return the result for each selected partition, by path; partitions without selected rows are omitted."""
-        chosen = await self.request.chosen(await self._snapshot())
-        wanted = dict(chosen.partitions)
+        selected = await self.request.select(await self._snapshot())
+        wanted = dict(selected.partitions)
         results: dict[str, R] = {}
         with tracking(progress, len(wanted), "map") as advance:
             for number in range(_TRIES):
-                missing = evolve(chosen, partitions={path: wanted[path] for path in wanted if path not in results})
+                missing = evolve(selected, partitions={path: wanted[path] for path in wanted if path not in results})
                 found = await self._applied(missing, None if number else advance)
                 damaged = dict(error for part in found for error in part.damaged)
                 results |= {path: value for part in found for path, value in part.results}
@@ -102,10 +102,10 @@ class Mapping(Generic[R]):
                 if len(results) == len(wanted):
                     return {path: results[path] for path in wanted}
                 # Other writers have replaced or dropped the remaining partitions in the meantime.
-                before = chosen.snapshot
-                chosen = await self.request.chosen(await self._snapshot())
-                _check_changed(before, chosen.snapshot, wanted.keys() - results.keys())
-                wanted = {path: chosen.partitions[path] for path in wanted if path in chosen.partitions}
+                before = selected.snapshot
+                selected = await self.request.select(await self._snapshot())
+                _check_changed(before, selected.snapshot, wanted.keys() - results.keys())
+                wanted = {path: selected.partitions[path] for path in wanted if path in selected.partitions}
                 results = {path: results[path] for path in wanted if path in results}
         message = f"other writers kept changing partitions of {self.opened.store.url}; run the map again"
         raise ConflictError(message)
@@ -118,17 +118,17 @@ class Mapping(Generic[R]):
         """Return all results combined into one; None if no partition or no row is selected."""
 
         async def attempt() -> "_Part[R] | None":
-            chosen = await self.request.chosen(await self._snapshot())
-            snapshot = chosen.snapshot
+            selected = await self.request.select(await self._snapshot())
+            snapshot = selected.snapshot
             try:
-                return await self._combined(chosen, reduce, progress)
+                return await self._combined(selected, reduce, progress)
             except ConflictError:
                 now = await self._snapshot()
                 if all(
                     generation(snapshot, path) == generation(now, path)
-                    for path in (snapshot if self.halo else chosen).partitions
+                    for path in (snapshot if self.halo else selected).partitions
                 ):
-                    _check_changed(snapshot, now, chosen.partitions)
+                    _check_changed(snapshot, now, selected.partitions)
                 raise
 
         combined = await retrying(attempt)
@@ -137,53 +137,55 @@ class Mapping(Generic[R]):
         _warn(dict(combined.damaged))
         return combined.results[0][1] if combined.results else None
 
-    async def _applied(self, chosen: Chosen, advance: Advance) -> "list[_Part[R]]":
+    async def _applied(self, selected: SelectedPartitions, advance: Advance) -> "list[_Part[R]]":
         """Return the results for partitions of a snapshot, except those that other writers have just changed."""
-        application = await self._application(chosen.snapshot)
+        application = await self._application(selected.snapshot)
         return await self.executor.run(
-            ReadingSite(chosen.snapshot.objects),
-            self._jobs(application.unless_changed, chosen),
-            total=len(chosen.partitions),
+            ReadingSite(selected.snapshot.objects),
+            self._jobs(application.unless_changed, selected),
+            total=len(selected.partitions),
             label="map",
             threads=config.get().threads,
             progress=advance,
         )
 
     async def _combined(
-        self, chosen: Chosen, reduce: Callable[[R, R], R], progress: ProgressOption
+        self, selected: SelectedPartitions, reduce: Callable[[R, R], R], progress: ProgressOption
     ) -> "_Part[R] | None":
-        application = await self._application(chosen.snapshot)
-        with tracking(progress, len(chosen.partitions), "map") as advance:
+        application = await self._application(selected.snapshot)
+        with tracking(progress, len(selected.partitions), "map") as advance:
             return await self.executor.reduce(
-                ReadingSite(chosen.snapshot.objects),
-                self._jobs(application.unless_damaged, chosen),
+                ReadingSite(selected.snapshot.objects),
+                self._jobs(application.unless_damaged, selected),
                 _Combination(reduce),
-                total=len(chosen.partitions),
+                total=len(selected.partitions),
                 label="map",
                 threads=config.get().threads,
                 progress=advance,
             )
 
     async def _application(self, snapshot: Snapshot) -> "_Application[R]":
-        fixed = await partition_groups.read_immutable(self.opened, snapshot, self.schema)
-        return _Application(self.function, self.schema, fixed, self.on_error)
+        immutable = await partition_groups.read_immutable(self.opened, snapshot, self.schema)
+        return _Application(self.function, self.schema, immutable, self.on_error)
 
-    def _jobs(self, function: "Callable[..., Work[_Part[R]]]", chosen: Chosen) -> "Iterator[Job[Site, _Part[R]]]":
-        if chosen.is_of_rows:
-            return (Job(partial(function, chosen.alone(path))) for path in chosen.partitions)
-        windows = Windows(opened=self.opened, snapshot=chosen.snapshot, halo=self.halo)
-        return (Job(partial(function, windows.plan(path, record))) for path, record in chosen.partitions.items())
+    def _jobs(
+        self, function: "Callable[..., Work[_Part[R]]]", selected: SelectedPartitions
+    ) -> "Iterator[Job[Site, _Part[R]]]":
+        if selected.is_of_rows:
+            return (Job(partial(function, selected.rows_plan(path))) for path in selected.partitions)
+        windows = Windows(opened=self.opened, snapshot=selected.snapshot, halo=self.halo)
+        return (Job(partial(function, windows.plan(path, record))) for path, record in selected.partitions.items())
 
 
 def _check_changed(before: Snapshot, now: Snapshot, paths: Iterable[str]) -> None:
-    """Raise `CorruptionError` if a partition is not what was committed, although no writer has changed it."""
+    """Raise `CorruptionError` if a partition differs from its record, although no writer has changed it."""
     for path in sorted(paths):
         if generation(before, path) == generation(now, path):
             message = f"the group document of partition {path!r} is not the one that was committed; call verify()"
             raise CorruptionError(message)
 
 
-def _warn(damaged: collections.abc.Mapping[str, CorruptionError]) -> None:
+def _warn(damaged: Mapping[str, CorruptionError]) -> None:
     for error in damaged.values():
         warnings.warn(f"left out: {error}", CorruptionWarning, stacklevel=2)
 
@@ -227,7 +229,7 @@ class _Application(Generic[R]):
 
     function: Callable[..., R]
     schema: DatasetSchema
-    fixed: collections.abc.Mapping[str, NDArray[Any]]
+    immutable: Mapping[str, NDArray[Any]]
     on_error: OnError
 
     def unless_changed(self, plan: WindowPlan | RowsPlan, site: Site, arrays: Arrays) -> Work[_Part[R]]:
@@ -252,7 +254,7 @@ class _Application(Generic[R]):
 
     def _reading(self, plan: WindowPlan | RowsPlan) -> Work[Window | CorruptionError]:
         try:
-            return (yield from plan.reading(self.schema, self.fixed))
+            return (yield from plan.reading(self.schema, self.immutable))
         except CorruptionError as error:
             if self.on_error == "raise":
                 raise

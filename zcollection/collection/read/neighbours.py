@@ -80,7 +80,7 @@ class AxisOrder:
         return cls(None if variable is None or variable.dtype.kind in _UNORDERED else variable)
 
     def comparable(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return axis values of the declared type as comparable values, and which of them are missing."""
+        """Return axis values of the declared type as comparable values, and a mask of the missing ones."""
         times = self._as_times(values)
         if times.dtype.kind in "mM":
             return times.view(np.int64), np.isnat(times)
@@ -231,7 +231,7 @@ class Neighbours:
 
 
 @frozen
-class Reach:
+class AxisRanges:
     """Ranges of the axis, to check whether a partition may contain rows in one of them.
 
     Attributes

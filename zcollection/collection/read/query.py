@@ -11,7 +11,7 @@ from zcollection import portal
 from zcollection.collection import key_selection, partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.consistent import ConsistentRead, OnError
+from zcollection.collection.read.consistent_read import ConsistentRead, OnError
 from zcollection.collection.read.find import ConsistentFind
 from zcollection.collection.read.request import Request, Where
 from zcollection.collection.read.rows import Rows
@@ -20,7 +20,7 @@ from zcollection.contracts.partitioning import Key
 from zcollection.engine import dask_blocks
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executor import in_thread
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.lazy import LazyRows, Source, Sources
 from zcollection.errors import SettingError, accepted
 from zcollection.model.dataset import Dataset
@@ -47,7 +47,7 @@ async def query(
     """Read rows; see `Collection.query`."""
     check_on_error(on_error, lazy=lazy or chunks is not None)
     schema = opened.names(variables)
-    request, executor = Request.of(opened, filters, where), chosen(client, opened.store)
+    request, executor = Request.of(opened, filters, where), executor_for(client, opened.store)
     if not lazy and chunks is None:
         return await ConsistentRead(opened, schema, executor, on_error).rows(request, progress)
     await portal.on_loop()
@@ -59,7 +59,7 @@ async def query(
         found = _lazy(opened, selected.snapshot, partitions, schema)
         all_rows = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
         return at_rows(opened, all_rows, partitions, rows)
-    snapshot = await opened.snapshot(key_selection.passing(opened, filters))
+    snapshot = await opened.snapshot(key_selection.candidates_of(opened, filters))
     partitions = await key_selection.select(opened, snapshot, filters)
     if not partitions:
         return None
@@ -72,7 +72,7 @@ async def find(
 ) -> Rows:
     """Find rows; see `Collection.find`."""
     request = Request.of(opened, filters, where)
-    return (await ConsistentFind(request, chosen(client, opened.store)).rows(progress))[1]
+    return (await ConsistentFind(request, executor_for(client, opened.store)).rows(progress))[1]
 
 
 async def count(
@@ -88,7 +88,7 @@ def at_rows(opened: OpenCollection, dataset: Dataset, partitions: Mapping[str, P
     """Return the rows found, from a dataset with all rows of the partitions, one partition after the other."""
     starts = accumulate((record.rows for record in partitions.values()), initial=0)
     parts = [
-        part.found.positions + start
+        part.selected.positions + start
         for path, start in zip(partitions, starts, strict=False)
         if (part := rows.part(path)) is not None
     ]
@@ -110,15 +110,17 @@ def _lazy(
     opened: OpenCollection, snapshot: Snapshot, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema
 ) -> Dataset:
     """Return a dataset of lazy variables for all rows of the partitions."""
-    partitioned = LookedUp.sources(opened, snapshot.places, partitions)
-    fixed = Sources([partition_groups.source_of(opened, IMMUTABLE, snapshot.immutable, snapshot.places.get(IMMUTABLE))])
-    parts = [(partitioned, opened.part(schema, partitioned=True)), (fixed, opened.part(schema, partitioned=False))]
+    partitioned = LazySources.sources(opened, snapshot.places, partitions)
+    immutable = Sources(
+        [partition_groups.source_of(opened, IMMUTABLE, snapshot.immutable, snapshot.places.get(IMMUTABLE))]
+    )
+    parts = [(partitioned, opened.part(schema, partitioned=True)), (immutable, opened.part(schema, partitioned=False))]
     lazily = [lazy_variables(snapshot.objects, sources, part, opened.dimension) for sources, part in parts]
     return partition_groups.dataset_of(schema, {path: rows for each in lazily for path, rows in each.items()})
 
 
 @frozen(eq=False)
-class LookedUp(Sequence[Source]):
+class LazySources(Sequence[Source]):
     """Partitions of a snapshot as sources of lazy variables; the record of each is looked up on first use.
 
     Of 10,000 partitions most are never read, and creating all records would take longer than the rest of the query.
@@ -146,8 +148,8 @@ class LookedUp(Sequence[Source]):
     @overload
     def __getitem__(self, at: int) -> Source: ...
     @overload
-    def __getitem__(self, at: slice) -> "LookedUp": ...
-    def __getitem__(self, at: int | slice) -> "Source | LookedUp":
+    def __getitem__(self, at: slice) -> "LazySources": ...
+    def __getitem__(self, at: int | slice) -> "Source | LazySources":
         if isinstance(at, slice):
             return evolve(self, paths=self.paths[at])
         path = self.paths[at]
@@ -171,10 +173,10 @@ def lazy_variables(objects: Objects, sources: Sources, schema: DatasetSchema, di
 
 async def records(opened: OpenCollection, *, filters: Filter) -> Partitions:
     """Return the partitions that pass a filter, in the order of their keys."""
-    candidates = key_selection.passing(opened, filters)
+    candidates = key_selection.candidates_of(opened, filters)
     return await key_selection.select(opened, await opened.snapshot(candidates), filters, candidates)
 
 
 async def keys(opened: OpenCollection, *, filters: Filter) -> tuple[Key, ...]:
     """Return the keys of the partitions that pass a filter, in order."""
-    return await in_thread((await records(opened, filters=filters)).keys_of_each)
+    return await in_thread((await records(opened, filters=filters)).partition_keys)

@@ -21,22 +21,25 @@ from zcollection.contracts.objects import Objects
 from zcollection.engine.executor import in_thread
 from zcollection.engine.layout import declared_values
 from zcollection.engine.read import GroupRead
-from zcollection.engine.select import ConditionFinder, Finder, Found, KnownRows, RowReader, Side, Target, field_zones
+from zcollection.engine.read_rows import RowReader, Target, VariableSource
+from zcollection.engine.select import ConditionFinder, Finder, KnownRows, field_zones
+from zcollection.engine.selected_rows import SelectedRows
 from zcollection.engine.work import Work
 from zcollection.errors import CorruptionError, ExpressionError, OutdatedError, PluginError, SettingError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema, VariableSchema
 from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.index import packing
+from zcollection.transaction.index.limits import Limits
 from zcollection.transaction.index.partitions import ByName, Candidates, Partitions
-from zcollection.transaction.index.segments import Limits
+from zcollection.transaction.reports import Label
 from zcollection.transaction.snapshot import Snapshot
 
 Where = str | Condition | Rows | None
 """A row selection: a condition, or rows found before; None selects all rows."""
 
 
-class BesideView(ABC):
+class ViewPartitions(ABC):
     """The partitions of a view that correspond to the partitions of a snapshot of its base.
 
     Attributes
@@ -54,9 +57,6 @@ class BesideView(ABC):
     @abstractmethod
     def stamp(self, path: str) -> str:
         """Return the stamp of the view's group of a partition."""
-
-
-Beside = BesideView | None
 
 
 @frozen(kw_only=True)
@@ -128,35 +128,41 @@ class Request:
 
     @cached_property
     def candidates(self) -> Candidates:
-        """The candidates that a snapshot must contain for `chosen`."""
+        """The candidates that a snapshot must contain for `select`."""
         if not isinstance(self.where, Rows):
-            return key_selection.passing(self.opened, self.filters, None if self.where is None else self._may_hold)
+            return key_selection.candidates_of(
+                self.opened, self.filters, None if self.where is None else self._may_contain
+            )
         rows = self.where
         if rows.condition is None:
             return rows.partitions
         again = evolve(self, where=rows.condition, filters=rows.filters)
-        return key_selection.passing(self.opened, again.filters, again._may_hold, rows.partitions)  # noqa: SLF001 - of its own class
+        return key_selection.candidates_of(self.opened, again.filters, again._may_contain, rows.partitions)  # noqa: SLF001 - of its own class
 
     async def snapshot(self) -> Snapshot:
         """Return the newest snapshot of the candidates."""
         return await self.opened.snapshot(self.candidates)
 
-    async def chosen(self, snapshot: Snapshot, beside: Beside = None) -> "Chosen":
+    async def newest(self) -> "SelectedPartitions":
+        """Return the selected partitions of the newest version."""
+        return await self.select(await self.snapshot())
+
+    async def select(self, snapshot: Snapshot, view: ViewPartitions | None = None) -> "SelectedPartitions":
         """Return the partitions of a snapshot that may contain requested rows.
 
         Parameters
         ----------
         snapshot
             The result of `snapshot`, or a snapshot with more partitions.
-        beside
+        view
             The partitions of a view over the collection; None without a view.
         """
         if callable(self.filters):
-            return await in_thread(self.chosen_at_once, snapshot, beside)
-        return self.chosen_at_once(snapshot, beside)
+            return await in_thread(self.select_here, snapshot, view)
+        return self.select_here(snapshot, view)
 
-    def chosen_at_once(self, snapshot: Snapshot, beside: Beside = None) -> "Chosen":
-        """Return the partitions of a snapshot that may contain requested rows, computed on this thread; see `chosen`.
+    def select_here(self, snapshot: Snapshot, view: ViewPartitions | None = None) -> "SelectedPartitions":
+        """Return the partitions of a snapshot that may contain requested rows, computed on this thread; see `select`.
 
         Raises
         ------
@@ -164,24 +170,24 @@ class Request:
             The partitions of a `Rows` without a condition have changed, so that the rows cannot be found again.
         """
         if isinstance(self.where, Rows):
-            return self._chosen_rows(snapshot, self.where, beside)
-        narrow = None if self.where is None else self._may_pass
-        partitions = key_selection.where(self.opened, snapshot, self.filters, narrow, self.candidates)
-        return Chosen(request=self, snapshot=snapshot, partitions=partitions, beside=beside)
+            return self._select_rows(snapshot, self.where, view)
+        prune = None if self.where is None else self._may_pass
+        partitions = key_selection.where(self.opened, snapshot, self.filters, prune, self.candidates)
+        return SelectedPartitions(request=self, snapshot=snapshot, partitions=partitions, view=view)
 
-    def _chosen_rows(self, snapshot: Snapshot, rows: Rows, beside: Beside) -> "Chosen":
+    def _select_rows(self, snapshot: Snapshot, rows: Rows, view: ViewPartitions | None) -> "SelectedPartitions":
         records = {path: snapshot.record(path) for path in rows.partitions}
-        changed = [path for path in records if not _is_current(path, rows, records[path], beside)]
+        changed = [path for path in records if not _is_current(path, rows, records[path], view)]
         if not changed:
             existing = {path: record for path, record in records.items() if record is not None}
-            return Chosen(request=self, snapshot=snapshot, partitions=self._passing(existing), beside=beside)
+            return SelectedPartitions(request=self, snapshot=snapshot, partitions=self._passing(existing), view=view)
         if rows.condition is None:
             message = (
                 f"{len(changed)} of the partitions whose rows were found at version {rows.version} of {self.opened.store.url} have "
                 f"changed since, {changed[0]!r} among them; find the rows again"
             )
             raise OutdatedError(message)
-        again = evolve(self, where=rows.condition, filters=rows.filters).chosen_at_once(snapshot, beside)
+        again = evolve(self, where=rows.condition, filters=rows.filters).select_here(snapshot, view)
         return evolve(again, partitions=self._passing(again.partitions))
 
     def _passing(self, partitions: Mapping[str, PartitionRecord]) -> Mapping[str, PartitionRecord]:
@@ -191,7 +197,7 @@ class Request:
         select = compile_filter(self.filters, [item.name for item in self.opened.partitioning.fields])
         return Partitions(partitions).where(select)
 
-    def _may_hold(self, limits: Limits) -> Sequence[bool]:
+    def _may_contain(self, limits: Limits) -> Sequence[bool]:
         """Return which ranges of partitions may contain rows that pass."""
         fields = {name: zones_of(limits.smallest[name], limits.largest[name]) for name in limits.smallest}
         if not fields.keys() >= {*self.bound.fields}:
@@ -215,12 +221,12 @@ class Request:
         return passing
 
 
-def _is_current(path: str, rows: Rows, record: PartitionRecord | None, beside: Beside) -> bool:
+def _is_current(path: str, rows: Rows, record: PartitionRecord | None, view: ViewPartitions | None) -> bool:
     """Return whether a partition, and the view's group of it, have not changed since rows were found in it."""
     part = rows.part(path)
     if part is None or record is None or part.stamp != record.stamp:
         return False
-    return part.beside is None or (beside is not None and beside.stamp(path) == part.beside)
+    return part.view_stamp is None or (view is not None and view.stamp(path) == part.view_stamp)
 
 
 def _zones_of_limits(limits: Sequence[Any], variable: VariableSchema) -> Zones:
@@ -237,7 +243,7 @@ def _zones_of_limits(limits: Sequence[Any], variable: VariableSchema) -> Zones:
 
 
 @frozen(kw_only=True, eq=False)
-class Chosen:
+class SelectedPartitions:
     """The partitions of a snapshot that may contain the requested rows.
 
     Attributes
@@ -248,14 +254,19 @@ class Chosen:
         The snapshot.
     partitions
         The records of the partitions by path, in the order of their keys.
-    beside
-        As for `Request.chosen`.
+    view
+        As for `Request.select`.
     """
 
     request: Request
     snapshot: Snapshot
     partitions: Mapping[str, PartitionRecord]
-    beside: Beside = None
+    view: ViewPartitions | None = None
+
+    @property
+    def label(self) -> Label:
+        """The label of the version."""
+        return self.snapshot.label
 
     @property
     def is_of_rows(self) -> bool:
@@ -267,17 +278,19 @@ class Chosen:
         """The finder of the requested rows in a partition."""
         opened, where = self.request.opened, self.request.where
         if isinstance(where, Rows):
-            return KnownRows({path: part.found for path in self.partitions if (part := where.part(path)) is not None})
+            return KnownRows(
+                {path: part.selected for path in self.partitions if (part := where.part(path)) is not None}
+            )
         if where is None:
-            return KnownRows({path: Found.all(record.rows) for path, record in self.partitions.items()})
+            return KnownRows({path: SelectedRows.all(record.rows) for path, record in self.partitions.items()})
         own = self.request.own.all_variables()
         rows = opened.configuration.rows_schema
-        sides = [Side(schema=rows.select(rows.all_variables().keys() - own.keys()) if own else rows)]
-        if self.beside is not None:
-            sides.append(Side(schema=self.request.own, objects=self.beside.objects))
-        return ConditionFinder(bound=self.request.bound, dimension=opened.dimension, sides=tuple(sides))
+        sources = [VariableSource(schema=rows.select(rows.all_variables().keys() - own.keys()) if own else rows)]
+        if self.view is not None:
+            sources.append(VariableSource(schema=self.request.own, objects=self.view.objects))
+        return ConditionFinder(bound=self.request.bound, dimension=opened.dimension, sources=tuple(sources))
 
-    def alone(self, path: str) -> "RowsPlan":
+    def rows_plan(self, path: str) -> "RowsPlan":
         """Return the plan for reading the requested rows of one partition."""
         target, finder = self.target(path), self.finder
         return RowsPlan(
@@ -292,10 +305,10 @@ class Chosen:
         """Return a partition as the target of a finder."""
         record, opened = self.partitions[path], self.request.opened
         group = partition_groups.group_of(opened, path, record, self.snapshot.place(path))
-        groups = (group,) if self.beside is None else (group, self.beside.group(path, record))
+        groups = (group,) if self.view is None else (group, self.view.group(path, record))
         return Target(rows=record.rows, key=record.key, groups=groups)
 
-    def rows(self, found: Mapping[str, Found]) -> Rows:
+    def rows(self, found: Mapping[str, SelectedRows]) -> Rows:
         """Return the found rows of all partitions as a `Rows`."""
         where = self.request.where
         parts = {
@@ -304,7 +317,7 @@ class Chosen:
                 stamp=record.stamp,
                 total=record.rows,
                 ranges=ranges_of(found[path]),
-                beside=self._beside(path),
+                view_stamp=self._view_stamp(path),
             )
             for path, record in self.partitions.items()
             if found[path].count
@@ -313,16 +326,12 @@ class Chosen:
             return Rows(version=self.snapshot.label, parts=parts)
         return Rows(version=self.snapshot.label, condition=where, filters=self.request.filters, parts=parts)
 
-    def _beside(self, path: str) -> str | None:
+    def _view_stamp(self, path: str) -> str | None:
         where = self.request.where
         if isinstance(where, Rows):
             part = where.part(path)
-            return None if part is None else part.beside
-        return (
-            self.beside.stamp(path)
-            if self.beside is not None and where is not None and self.request.reads_own
-            else None
-        )
+            return None if part is None else part.view_stamp
+        return self.view.stamp(path) if self.view is not None and where is not None and self.request.reads_own else None
 
 
 @frozen(kw_only=True, eq=False)
@@ -345,12 +354,14 @@ class RowsPlan:
     target: Target
     finder: Finder
 
-    def reading(self, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Work[Window]:
-        """Return a window of the rows, with the variables of `schema` and the `fixed` ones, without neighbouring rows."""
-        found, rows = yield from self.finding(schema, fixed)
+    def reading(self, schema: DatasetSchema, immutable: Mapping[str, NDArray[Any]]) -> Work[Window]:
+        """Return a window of the rows, with the variables of `schema` and the given immutable variables, without neighbouring rows."""
+        found, rows = yield from self.finding(schema, immutable)
         return Window(rows, slice(0, found.count), found.count)
 
-    def finding(self, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Work[tuple[Found, Dataset]]:
+    def finding(
+        self, schema: DatasetSchema, immutable: Mapping[str, NDArray[Any]]
+    ) -> Work[tuple[SelectedRows, Dataset]]:
         """Return the positions of the rows, and the rows themselves.
 
         Raises
@@ -367,11 +378,11 @@ class RowsPlan:
             raise
         yield from partition_groups.checking_current(opened, group, self.record)
         # Each call of the user's function gets its own arrays, which it may change in place.
-        copies = {name: values.copy() for name, values in fixed.items()}
+        copies = {name: values.copy() for name, values in immutable.items()}
         return found, partition_groups.dataset_of(schema, {**arrays, **copies})
 
-    def of_rows(self, found: Found, schema: DatasetSchema) -> Work[Mapping[str, NDArray[Any]]]:
+    def of_rows(self, found: SelectedRows, schema: DatasetSchema) -> Work[Mapping[str, NDArray[Any]]]:
         """Return the partitioned variables of a schema, for the rows found."""
-        side = Side(schema=self.opened.part(schema, partitioned=True))
-        (arrays,) = yield from RowReader(dimension=self.opened.dimension, sides=(side,)).reading(self.target, found)
+        source = VariableSource(schema=self.opened.part(schema, partitioned=True))
+        (arrays,) = yield from RowReader(dimension=self.opened.dimension, sources=(source,)).reading(self.target, found)
         return arrays

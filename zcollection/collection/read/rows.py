@@ -12,7 +12,7 @@ from zcollection.collection.report import ChangeReport
 from zcollection.conditions.condition import Condition
 from zcollection.conditions.expression import as_condition
 from zcollection.contracts.partitioning import KeyValue
-from zcollection.engine.select import Found, Runs
+from zcollection.engine.selected_rows import Runs, SelectedRows
 from zcollection.errors import OutdatedError, SettingError
 from zcollection.model.printed import Printed
 from zcollection.model.sections import Columns, Section, Table, heading
@@ -30,7 +30,7 @@ class PartRows:
     ----------
     key, stamp
         The key and the stamp of the partition.
-    beside
+    view_stamp
         The stamp of the view's group of the partition, if the condition used variables of the view.
     total
         Number of rows of the partition.
@@ -42,7 +42,7 @@ class PartRows:
     stamp: str
     total: int
     ranges: Ranges = field(repr=False)
-    beside: str | None = None
+    view_stamp: str | None = None
 
     @property
     def count(self) -> int:
@@ -58,13 +58,13 @@ class PartRows:
         return np.cumsum(edges[:-1], dtype=np.int8).astype(np.bool_)
 
     @property
-    def found(self) -> Found:
-        """The rows as a `Found`, for reading them."""
-        return Found.at(np.flatnonzero(self.mask))
+    def selected(self) -> SelectedRows:
+        """The rows as a `SelectedRows`, for reading them."""
+        return SelectedRows.at(np.flatnonzero(self.mask))
 
 
-def ranges_of(found: Found) -> Ranges:
-    """Return the rows of a `Found` as runs."""
+def ranges_of(found: SelectedRows) -> Ranges:
+    """Return the rows of a `SelectedRows` as runs."""
     if isinstance(found.rows, Runs):
         return np.array(found.rows.pairs, np.int64).reshape(-1, 2)
     rows = found.positions
@@ -124,7 +124,7 @@ class Rows(Printed):
     @property
     def is_of_view(self) -> bool:
         """Whether the condition used variables of a view."""
-        return any(part.beside is not None for part in self._parts.values())
+        return any(part.view_stamp is not None for part in self._parts.values())
 
     @property
     def report(self) -> ChangeReport:
@@ -174,7 +174,7 @@ class Rows(Printed):
                 )
                 raise OutdatedError(message)
             masks = (np.zeros(known.total, np.bool_) if part is None else part.mask for part in (mine, theirs))
-            ranges = ranges_of(Found.at(np.flatnonzero(combine(*masks))))
+            ranges = ranges_of(SelectedRows.at(np.flatnonzero(combine(*masks))))
             if len(ranges):
                 parts[path] = evolve(known, ranges=ranges)
         in_order = sorted(parts.items(), key=lambda item: tuple(item[1].key.values()))
@@ -193,11 +193,13 @@ class Rows(Printed):
 
 def _is_same(mine: PartRows, theirs: PartRows) -> bool:
     """Return whether rows are of the same generation of a partition, and of the view's group of it."""
-    return mine.stamp == theirs.stamp and (None in {mine.beside, theirs.beside} or mine.beside == theirs.beside)
+    return mine.stamp == theirs.stamp and (
+        None in {mine.view_stamp, theirs.view_stamp} or mine.view_stamp == theirs.view_stamp
+    )
 
 
 def as_where(where: Any) -> Condition | Rows | None:
-    """Return a row selection as a condition or `Rows`; a text is parsed as a condition.
+    """Return a row selection as a condition or `Rows`; a string is parsed as a condition.
 
     Raises
     ------
@@ -209,7 +211,7 @@ def as_where(where: Any) -> Condition | Rows | None:
     if isinstance(where, str):
         return as_condition(where)
     message = (
-        f"where is a {type(where).__name__}; accepted: a text such as \"time >= '2024-01-03' and flag == 0\", a condition of "
+        f"where is a {type(where).__name__}; accepted: a string such as \"time >= '2024-01-03' and flag == 0\", a condition of "
         f"zcollection.rows, such as box(…) or function(…), or the Rows that find() returned"
     )
     raise SettingError(message)

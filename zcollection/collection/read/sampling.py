@@ -11,8 +11,8 @@ from zcollection import config
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.find import ConsistentLook
-from zcollection.collection.read.request import Chosen, Request, Where
+from zcollection.collection.read.find import ConsistentSearch
+from zcollection.collection.read.request import Request, SelectedPartitions, Where
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.read import GroupRead, reading
@@ -40,8 +40,8 @@ class PartitionSampling:
     stamp
         Id of the transaction that wrote the partition last.
     was_read
-        Whether the axis was read, because statistics are missing, have too many runs, or do not give the insertion times of
-        the rows with an axis value, or because rows are selected by a condition.
+        Whether the axis was read: because statistics are missing, have too many runs, or do not contain the insertion times
+        of the rows with an axis value, or because rows are selected by a condition.
     """
 
     path: str
@@ -61,41 +61,41 @@ async def sampling(
         what = "not a variable" if axis is None else f"of the type {opened.schema.get_variable(axis).dtype}"
         message = f"the axis {opened.configuration.axis!r} is {what}; accepted: numbers or times"
         raise SchemaError(message)
-    look = _Look(request=Request.of(opened, filters, where), axis=axis)
-    _, found = await look.of_partitions(progress, "sampling")
+    search = _SamplingSearch(request=Request.of(opened, filters, where), axis=axis)
+    _, found = await search.of_partitions(progress, "sampling")
     return [item for item in found.values() if item is not None]
 
 
 @define(eq=False, kw_only=True)
-class _Look(ConsistentLook[PartitionSampling | None]):
+class _SamplingSearch(ConsistentSearch[PartitionSampling | None]):
     """Reads the statistics of partitions, and the axis if they do not contain its sampling."""
 
     axis: str
 
-    async def looked(
-        self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None
+    async def search(
+        self, selected: SelectedPartitions, paths: Sequence[str], advance: Callable[[], None] | None
     ) -> Sequence[PartitionSampling | None]:
         """Return the sampling of the axis in some partitions; None for those without selected rows."""
-        works = (_Part(chosen=chosen, axis=self.axis, path=path).looking() for path in paths)
+        works = (_Part(selected=selected, axis=self.axis, path=path).reading_sampling() for path in paths)
         # Statistics are read on one thread: the objects are small, and most of the time is spent in Python.
-        threads = config.get().threads if chosen.is_of_rows else 1
-        return await perform(chosen.snapshot.objects, works, threads=threads, progress=advance)
+        threads = config.get().threads if selected.is_of_rows else 1
+        return await perform(selected.snapshot.objects, works, threads=threads, progress=advance)
 
 
 @frozen(kw_only=True)
 class _Part:
     """One partition whose sampling is determined."""
 
-    chosen: Chosen
+    selected: SelectedPartitions
     axis: str
     path: str
 
-    def looking(self) -> Work[PartitionSampling | None]:
+    def reading_sampling(self) -> Work[PartitionSampling | None]:
         """Return the sampling of its axis; None if it has no selected rows."""
         group, dimension = self._group, self._opened.dimension
         statistics = yield from reading_statistics(group, dimension=dimension, only=())
         deliveries = Deliveries.from_json(None if statistics is None else statistics.deliveries, rows=group.rows)
-        if self.chosen.is_of_rows:
+        if self.selected.is_of_rows:
             return (yield from self._of_rows(deliveries))
         known = None if statistics is None else _known(statistics, rows=group.rows)
         if known is not None and not known.missing:
@@ -107,7 +107,7 @@ class _Part:
         return self._read(columns[self.axis], deliveries)
 
     def _of_rows(self, deliveries: Deliveries) -> Work[PartitionSampling | None]:
-        found, rows = yield from self.chosen.alone(self.path).finding(self._schema, {})
+        found, rows = yield from self.selected.rows_plan(self.path).finding(self._schema, {})
         if not found.count:
             return None
         return self._read(rows.get_variable(self.axis).to_numpy(), deliveries.chosen(found.positions))
@@ -137,15 +137,15 @@ class _Part:
 
     @property
     def _opened(self) -> OpenCollection:
-        return self.chosen.request.opened
+        return self.selected.request.opened
 
     @property
     def _record(self) -> PartitionRecord:
-        return self.chosen.partitions[self.path]
+        return self.selected.partitions[self.path]
 
     @property
     def _group(self) -> GroupRead:
-        return partition_groups.group_of(self._opened, self.path, self._record, self.chosen.snapshot.place(self.path))
+        return partition_groups.group_of(self._opened, self.path, self._record, self.selected.snapshot.place(self.path))
 
     @property
     def _schema(self) -> DatasetSchema:

@@ -17,12 +17,13 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.consistent import TRIES, Generation, generation, pause
 from zcollection.collection.read.keyed import Keys, KeyVariables
-from zcollection.collection.read.request import Chosen, Request, Where
+from zcollection.collection.read.request import Request, SelectedPartitions, Where
 from zcollection.collection.read.rows import Rows
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.read import read_groups
-from zcollection.engine.select import Found, RowReader, Side
+from zcollection.engine.read_rows import RowReader, VariableSource
+from zcollection.engine.selected_rows import SelectedRows
 from zcollection.errors import (
     ConflictError,
     CorruptionError,
@@ -40,12 +41,12 @@ BLOCK_SIZE: Final = 32 * 2**20
 """Default size of one Dataset of a scan, in bytes."""
 
 
-Piece = Mapping[str, Found]
+Piece = Mapping[str, SelectedRows]
 """Rows that are read together, by partition path."""
 
 
 @frozen(kw_only=True, eq=False)
-class Scanned(ABC):
+class ScanSource(ABC):
     """The source of a scan: a collection, or a view.
 
     Attributes
@@ -66,72 +67,74 @@ class Scanned(ABC):
 
     @property
     @abstractmethod
-    def every(self) -> DatasetSchema:
+    def condition_schema(self) -> DatasetSchema:
         """The variables that a condition may use."""
 
     @abstractmethod
-    async def newest(self) -> Chosen:
+    async def newest(self) -> SelectedPartitions:
         """Return the selected partitions of the newest version."""
 
     @abstractmethod
-    async def is_outdated(self, chosen: Chosen) -> bool:
+    async def is_outdated(self, selected: SelectedPartitions) -> bool:
         """Return whether a newer version may have been committed since."""
 
     @abstractmethod
-    def generation(self, chosen: Chosen, path: str) -> Generation:
+    def generation(self, selected: SelectedPartitions, path: str) -> Generation:
         """Return the generation of a partition."""
 
     @abstractmethod
-    async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:
+    async def read(self, selected: SelectedPartitions, piece: Piece) -> Mapping[str, NDArray[Any]]:
         """Return the partitioned variables of the rows of a piece, one partition after the other."""
 
     @abstractmethod
-    async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:
+    async def read_immutable(self, selected: SelectedPartitions) -> Mapping[str, NDArray[Any]]:
         """Return the immutable variables."""
 
     @abstractmethod
     async def reloaded(self) -> "Self | None":
         """Return the source with its current schema; None if the schema has not changed."""
 
-    def begun(self) -> Self:
+    def for_iteration(self) -> Self:
         """Return the source for one iteration, which may cache values."""
         return self
 
 
 @frozen(kw_only=True, eq=False)
-class ScannedCollection(Scanned):
+class CollectionSource(ScanSource):
     """A collection as the source of a scan."""
 
     @classmethod
     def of(
         cls, opened: OpenCollection, *, filters: Filter, where: Where, variables: Iterable[str] | None
-    ) -> "ScannedCollection":
+    ) -> "CollectionSource":
         """Return the source for the arguments of `Collection.scan`."""
         return cls(request=Request.of(opened, filters, where), schema=opened.names(variables))
 
     @property
-    def every(self) -> DatasetSchema:  # noqa: D102
+    def condition_schema(self) -> DatasetSchema:  # noqa: D102
         return self.opened.schema
 
-    async def newest(self) -> Chosen:  # noqa: D102
-        return await self.request.chosen(
-            await self.opened.snapshot(key_selection.passing(self.opened, self.request.filters))
+    async def newest(self) -> SelectedPartitions:  # noqa: D102
+        return await self.request.select(
+            await self.opened.snapshot(key_selection.candidates_of(self.opened, self.request.filters))
         )
 
-    async def is_outdated(self, chosen: Chosen) -> bool:  # noqa: D102
-        return await self.opened.is_outdated(chosen.snapshot)
+    async def is_outdated(self, selected: SelectedPartitions) -> bool:  # noqa: D102
+        return await self.opened.is_outdated(selected.snapshot)
 
-    def generation(self, chosen: Chosen, path: str) -> Generation:  # noqa: D102
-        return generation(chosen.snapshot, path)
+    def generation(self, selected: SelectedPartitions, path: str) -> Generation:  # noqa: D102
+        return generation(selected.snapshot, path)
 
-    async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        (arrays,) = await read_piece(chosen, piece, [Side(schema=self.opened.part(self.schema, partitioned=True))])
+    async def read(self, selected: SelectedPartitions, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
+        (arrays,) = await read_piece(
+            selected, piece, [VariableSource(schema=self.opened.part(self.schema, partitioned=True))]
+        )
         return arrays
 
-    async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        return await partition_groups.read_immutable(self.opened, chosen.snapshot, self.schema)
+    async def read_immutable(self, selected: SelectedPartitions) -> Mapping[str, NDArray[Any]]:  # noqa: D102
+        return await partition_groups.read_immutable(self.opened, selected.snapshot, self.schema)
 
-    async def reloaded(self) -> "ScannedCollection | None":  # noqa: D102
+    async def reloaded(self) -> "CollectionSource | None":  # noqa: D102
         opened = await self.opened.reloaded()
         if opened == self.opened:
             return None
@@ -139,19 +142,21 @@ class ScannedCollection(Scanned):
         return self.of(opened, filters=self.request.filters, where=self.request.where, variables=names)
 
 
-async def read_piece(chosen: Chosen, piece: Piece, sides: Sequence[Side]) -> list[Mapping[str, NDArray[Any]]]:
-    """Return the variables of each side for the rows of a piece, one partition after the other."""
-    targets, dimension = [chosen.target(path) for path in piece], chosen.request.opened.dimension
-    objects, executor = chosen.snapshot.objects, LocalExecutor()
+async def read_piece(
+    selected: SelectedPartitions, piece: Piece, sources: Sequence[VariableSource]
+) -> list[Mapping[str, NDArray[Any]]]:
+    """Return the variables of each source for the rows of a piece, one partition after the other."""
+    targets, dimension = [selected.target(path) for path in piece], selected.request.opened.dimension
+    objects, executor = selected.snapshot.objects, LocalExecutor()
     if any(rows.count < target.rows for rows, target in zip(piece.values(), targets, strict=True)):
-        wanted = RowReader(dimension=dimension, sides=tuple(sides))
+        wanted = RowReader(dimension=dimension, sources=tuple(sources))
         return [*await wanted.read(objects, targets, [*piece.values()], executor=executor)]
     read: list[Mapping[str, NDArray[Any]]] = []
-    for at, side in enumerate(sides):
-        groups, store = [target.groups[at] for target in targets], side.objects or objects
-        has_variables = bool(side.schema.all_variables())
+    for at, source in enumerate(sources):
+        groups, store = [target.groups[at] for target in targets], source.objects or objects
+        has_variables = bool(source.schema.all_variables())
         read.append(
-            await read_groups(store, groups, side.schema, dimension=dimension, executor=executor)
+            await read_groups(store, groups, source.schema, dimension=dimension, executor=executor)
             if has_variables
             else {}
         )
@@ -171,7 +176,7 @@ class Scan:
 
     Attributes
     ----------
-    scanned
+    source
         The source: the collection or the view, and the request.
     block_size
         Target size of one Dataset, in bytes.
@@ -179,12 +184,12 @@ class Scan:
         The fields of the partition key that are returned as variables.
     """
 
-    scanned: Scanned = field(repr=False)
+    source: ScanSource = field(repr=False)
     block_size: int = BLOCK_SIZE
     keys: KeyVariables = field(repr=False)
 
     @classmethod
-    def of(cls, scanned: Scanned, *, block_size: int, keys: Keys) -> "Scan":
+    def of(cls, source: ScanSource, *, block_size: int, keys: Keys) -> "Scan":
         """Return the scan of a source.
 
         Raises
@@ -197,56 +202,56 @@ class Scan:
         if not _is_count(block_size):
             message = f"block_size={block_size!r}; accepted: a number of bytes, 1 or more"
             raise SettingError(message)
-        beside = KeyVariables.of(scanned.opened, keys, scanned.schema)
-        return cls(scanned=scanned, block_size=block_size, keys=beside)
+        key_variables = KeyVariables.of(source.opened, keys, source.schema)
+        return cls(source=source, block_size=block_size, keys=key_variables)
 
     @cached_property
     def schema(self) -> DatasetSchema:
         """The variables of each Dataset; those from the partition key come last."""
-        return self.keys.added_to(self.scanned.schema)
+        return self.keys.added_to(self.source.schema)
 
     @property
     def dimension(self) -> str:
         """The partitioned dimension."""
-        return self.scanned.opened.dimension
+        return self.source.opened.dimension
 
     @cached_property
-    def bytes_of_a_row(self) -> int:
+    def bytes_per_row(self) -> int:
         """Bytes per row of the variables to read."""
-        return _bytes_of_a_row(self._partitioned, self._partitioned.all_variables(), self.dimension)
+        return _bytes_per_row(self._partitioned, self._partitioned.all_variables(), self.dimension)
 
     @cached_property
-    def bytes_looked_at(self) -> int:
-        """Bytes per row of the variables of the condition, or of the variables to read without a condition."""
-        request = self.scanned.request
+    def searched_bytes_per_row(self) -> int:
+        """Bytes per row of the variables that are read to find rows: those of the condition, or without one, all."""
+        request = self.source.request
         if request.where is None:
-            return self.bytes_of_a_row
+            return self.bytes_per_row
         if isinstance(request.where, Rows):
             return 0
-        return _bytes_of_a_row(self.scanned.every, request.bound.variables, self.dimension)
+        return _bytes_per_row(self.source.condition_schema, request.bound.variables, self.dimension)
 
     @cached_property
     def rows_fitting(self) -> int:
         """Number of rows that fit in one Dataset."""
-        return max(self.block_size // max(self.bytes_of_a_row, 1), 1)
+        return max(self.block_size // max(self.bytes_per_row, 1), 1)
 
     def rows_cut(self, rows: int) -> int:
         """Return the number of rows to read at a time from a partition that does not fit: whole chunks, at least one."""
-        partitioned = self.scanned.opened.part(self.scanned.schema, partitioned=True)
+        partitioned = self.source.opened.part(self.source.schema, partitioned=True)
         layouts = ArrayLayout.several(partitioned, partitioned.all_variables(), dimension=self.dimension, rows=rows)
         chunk = max((item.chunks[item.variable.dimensions.index(self.dimension)] for item in layouts), default=1)
         return max(self.rows_fitting // chunk, 1) * chunk
 
     @cached_property
     def _partitioned(self) -> DatasetSchema:
-        return self.scanned.opened.part(self.schema, partitioned=True)
+        return self.source.opened.part(self.schema, partitioned=True)
 
     def __iter__(self) -> Iterator[Dataset]:
         # The configuration is that of this context, also if another thread takes the next Dataset.
-        return _parts(_Iteration(self, self.scanned.begun()), copy_context())
+        return _parts(_Iteration(self, self.source.for_iteration()), copy_context())
 
     async def __aiter__(self) -> AsyncIterator[Dataset]:
-        iteration = _Iteration(self, self.scanned.begun())
+        iteration = _Iteration(self, self.source.for_iteration())
         while (part := await iteration.advance()) is not None:
             yield part
 
@@ -265,28 +270,28 @@ class _Iteration:
     ----------
     scan
         The scan.
-    scanned
+    source
         The source.
-    chosen
+    selected
         The partitions of the version to continue with.
     done
         Stamps of the partitions all of whose rows were returned, in order.
-    looked, handed_over
-        The generations of the following partitions, in which rows were found, and whether some of these rows were returned.
+    searched, returned
+        The generations of the following partitions, which were searched for rows, and whether some of these rows were returned.
     pieces
         The rows of these partitions that remain to be read.
-    fixed
-        Stamp and values of the immutable variables.
+    immutable
+        GenerationCheck and values of the immutable variables.
     """
 
     scan: Scan
-    scanned: Scanned
-    chosen: Chosen | None = None
+    source: ScanSource
+    selected: SelectedPartitions | None = None
     done: dict[str, str | None] = field(factory=dict)
-    looked: dict[str, Generation] = field(factory=dict)
-    handed_over: bool = False
+    searched: dict[str, Generation] = field(factory=dict)
+    returned: bool = False
     pieces: list[Piece] = field(factory=list)
-    fixed: tuple[str | None, Mapping[str, NDArray[Any]]] | None = None
+    immutable: tuple[str | None, Mapping[str, NDArray[Any]]] | None = None
 
     async def advance(self) -> Dataset | None:
         """Return the next Dataset, or None after the last.
@@ -296,20 +301,20 @@ class _Iteration:
         ConflictError
             Another writer changed partitions that were already returned, or kept changing the following ones.
         CorruptionError
-            A chunk is missing, or is not what was written.
+            A chunk is missing or damaged.
         """
         await portal.on_loop()
         for number in range(TRIES):
-            chosen = self.chosen = self.chosen or await self._newest()
+            selected = self.selected = self.selected or await self._newest()
             try:
-                part = await self._part(chosen)
+                part = await self._part(selected)
             except (CorruptionError, OutdatedError, StoreError):
                 if await self._is_current():
                     raise
             else:
-                is_over = not self.looked
-                if is_over or not await self.scanned.is_outdated(chosen) or await self._is_current():
-                    self.handed_over = True
+                is_over = not self.searched
+                if is_over or not await self.source.is_outdated(selected) or await self._is_current():
+                    self.returned = True
                     return part
             await pause(number)
         message = f"other writers kept changing the partitions of {self._place} that were read; scan again"
@@ -317,18 +322,18 @@ class _Iteration:
 
     @property
     def _place(self) -> str:
-        return str(self.scanned.opened.store.url)
+        return str(self.source.opened.store.url)
 
-    async def _newest(self) -> Chosen:
+    async def _newest(self) -> SelectedPartitions:
         while True:
             try:
-                chosen = await self.scanned.newest()
-                return evolve(chosen, partitions=dict(chosen.partitions))
+                selected = await self.source.newest()
+                return evolve(selected, partitions=dict(selected.partitions))
             except SchemaChangedError:
-                newer = await self.scanned.reloaded()
+                newer = await self.source.reloaded()
                 if newer is None:
                     raise
-                self.scanned = newer.begun()
+                self.source = newer.for_iteration()
 
     async def _is_current(self) -> bool:
         """Continue with the newest version, and return whether the values just read are of it and need not be read again.
@@ -338,44 +343,44 @@ class _Iteration:
         ConflictError
             The rows already returned are not of the newest version.
         """
-        newest = self.chosen = await self._newest()
-        generations = {path: self.scanned.generation(newest, path) for path in newest.partitions}
+        newest = self.selected = await self._newest()
+        generations = {path: self.source.generation(newest, path) for path in newest.partitions}
         stamps = {path: generations[path][0] for path in islice(generations, len(self.done))}
-        is_fixed = self.fixed is None or self.fixed[0] == generation(newest.snapshot, IMMUTABLE)[0]
-        looked = dict(islice(generations.items(), len(self.done), len(self.done) + len(self.looked)))
-        is_same = is_fixed and list(looked.items()) == list(self.looked.items())
-        if list(stamps.items()) != list(self.done.items()) or ((self.done or self.handed_over) and not is_fixed):
+        is_same_immutable = self.immutable is None or self.immutable[0] == generation(newest.snapshot, IMMUTABLE)[0]
+        searched = dict(islice(generations.items(), len(self.done), len(self.done) + len(self.searched)))
+        is_same = is_same_immutable and list(searched.items()) == list(self.searched.items())
+        if list(stamps.items()) != list(self.done.items()) or ((self.done or self.returned) and not is_same_immutable):
             self._refuse()
-        if not is_same and self.handed_over:
+        if not is_same and self.returned:
             self._refuse()
         if not is_same:
-            self.looked, self.pieces, self.fixed = {}, [], None
+            self.searched, self.pieces, self.immutable = {}, [], None
         return is_same
 
     def _refuse(self) -> NoReturn:
         message = f"another writer changed partitions that this scan of {self._place} has already returned; scan again"
         raise ConflictError(message)
 
-    async def _part(self, chosen: Chosen) -> Dataset | None:
+    async def _part(self, selected: SelectedPartitions) -> Dataset | None:
         """Return the rows of the next piece, or None after the last."""
         while not self.pieces:
-            if self.handed_over:
-                self.done |= {path: stamp for path, (stamp, _) in self.looked.items()}
-                self.looked, self.handed_over = {}, False
-            paths = self._following(chosen)
+            if self.returned:
+                self.done |= {path: stamp for path, (stamp, _) in self.searched.items()}
+                self.searched, self.returned = {}, False
+            paths = self._following(selected)
             if not paths:
                 return None
-            self.looked |= {path: self.scanned.generation(chosen, path) for path in paths}
-            targets = [chosen.target(path) for path in paths]
-            found = await chosen.finder.found(chosen.snapshot.objects, targets, executor=LocalExecutor())
+            self.searched |= {path: self.source.generation(selected, path) for path in paths}
+            targets = [selected.target(path) for path in paths]
+            found = await selected.finder.find(selected.snapshot.objects, targets, executor=LocalExecutor())
             self.pieces = self._pieces(dict(zip(paths, found, strict=True)))
-        return await self._read(chosen, self.pieces.pop(0))
+        return await self._read(selected, self.pieces.pop(0))
 
-    def _following(self, chosen: Chosen) -> list[str]:
+    def _following(self, selected: SelectedPartitions) -> list[str]:
         """Return the next partitions to find rows in: as many as fit in `block_size` bytes, at least one."""
-        scan, each, size = self.scan, self.scan.bytes_looked_at, 0
+        scan, each, size = self.scan, self.scan.searched_bytes_per_row, 0
         found: list[str] = []
-        for path, record in islice(chosen.partitions.items(), len(self.done) + len(self.looked), None):
+        for path, record in islice(selected.partitions.items(), len(self.done) + len(self.searched), None):
             size += record.rows * each
             if found and size > scan.block_size:
                 break
@@ -385,7 +390,7 @@ class _Iteration:
     def _pieces(self, found: Piece) -> list[Piece]:
         """Split the rows found into pieces of `block_size` bytes: whole partitions if they fit."""
         fitting, room = self.scan.rows_fitting, 0
-        pieces: list[dict[str, Found]] = []
+        pieces: list[dict[str, SelectedRows]] = []
         for path, rows in found.items():
             for cut in [rows] if rows.count <= fitting else _cut(rows, self.scan.rows_cut(rows.count)):
                 if cut.count > room or (pieces and path in pieces[-1]):
@@ -396,13 +401,13 @@ class _Iteration:
                 room -= cut.count
         return [*pieces]
 
-    async def _read(self, chosen: Chosen, piece: Piece) -> Dataset:
-        scan, scanned, records = self.scan, self.scanned, chosen.partitions
-        arrays = await scanned.read(chosen, piece)
+    async def _read(self, selected: SelectedPartitions, piece: Piece) -> Dataset:
+        scan, source, records = self.scan, self.source, selected.partitions
+        arrays = await source.read(selected, piece)
         keys = scan.keys.arrays((records[path].key for path in piece), (rows.count for rows in piece.values()))
-        if self.fixed is None:
-            self.fixed = generation(chosen.snapshot, IMMUTABLE)[0], await scanned.read_immutable(chosen)
-        copies = {path: values.copy() for path, values in self.fixed[1].items()}
+        if self.immutable is None:
+            self.immutable = generation(selected.snapshot, IMMUTABLE)[0], await source.read_immutable(selected)
+        copies = {path: values.copy() for path, values in self.immutable[1].items()}
         return partition_groups.dataset_of(scan.schema, {**arrays, **keys, **copies})
 
 
@@ -415,15 +420,15 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _cut(found: Found, limit: int) -> Iterator[Found]:
+def _cut(found: SelectedRows, limit: int) -> Iterator[SelectedRows]:
     """Yield the rows of a partition in parts of at most `limit` rows."""
     positions = found.positions
     for start in range(0, found.count, limit):
-        chosen = slice(start, start + limit)
-        yield Found.at(positions[chosen], {path: values[chosen] for path, values in found.columns.items()})
+        selected = slice(start, start + limit)
+        yield SelectedRows.at(positions[selected], {path: values[selected] for path, values in found.columns.items()})
 
 
-def _bytes_of_a_row(schema: DatasetSchema, paths: Iterable[str], dimension: str) -> int:
+def _bytes_per_row(schema: DatasetSchema, paths: Iterable[str], dimension: str) -> int:
     """Return the number of bytes per row of partitioned variables."""
     lengths = {
         path: [item.size or 1 for item in schema.dimensions_of(path) if item.name != dimension] for path in paths

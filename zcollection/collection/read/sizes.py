@@ -11,7 +11,7 @@ from zcollection.transaction.documents import IMMUTABLE
 async def stored_bytes(opened: OpenCollection, *, filters: Filter) -> dict[str, int]:
     """Return the size of all objects of each variable; see `Collection.stored_bytes`."""
     snapshot, found = (
-        await opened.snapshot(key_selection.passing(opened, filters)),
+        await opened.snapshot(key_selection.candidates_of(opened, filters)),
         dict.fromkeys(opened.schema.all_variables(), 0),
     )
     groups = [

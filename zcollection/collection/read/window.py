@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.neighbours import AxisOrder, Halo, Neighbours, Reach
+from zcollection.collection.read.neighbours import AxisOrder, AxisRanges, Halo, Neighbours
 from zcollection.engine.work import Work
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
@@ -62,7 +62,7 @@ def _takes_own(function: Callable[..., object]) -> bool:
     return parameter is not None and parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}
 
 
-Source = Callable[[str, PartitionRecord, Place, DatasetSchema], Work[Dataset]]
+PartitionReader = Callable[[str, PartitionRecord, Place, DatasetSchema], Work[Dataset]]
 """A function that reads the rows of one partition, given its path, its record, its place and the variables."""
 
 
@@ -102,7 +102,7 @@ class Windows:
         return Neighbours(AxisOrder.of(self.opened), self.snapshot)
 
     def read_by(self, transaction: Transaction, paths: Iterable[str]) -> None:
-        """Register the windows of partitions as read by a transaction, so that a change of them is a conflict."""
+        """Register the windows of partitions as read by a transaction, so that a change of one of them is a conflict."""
         limits = []
         for path in paths:
             transaction.reads(path)
@@ -111,13 +111,13 @@ class Windows:
             limits.append(self.neighbours.limits(path, self.halo))
         reached = [limit for limit in limits if limit is not None]
         if reached:
-            transaction.watch(Reach(self.neighbours.order, tuple(reached)))
+            transaction.watch(AxisRanges(self.neighbours.order, tuple(reached)))
 
     def reading(
-        self, path: str, record: PartitionRecord, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]
+        self, path: str, record: PartitionRecord, schema: DatasetSchema, immutable: Mapping[str, NDArray[Any]]
     ) -> Work[Window]:
         """Return the window of one partition; see `WindowPlan.reading`."""
-        return self.plan(path, record).reading(schema, fixed)
+        return self.plan(path, record).reading(schema, immutable)
 
     def plan(self, path: str, record: PartitionRecord) -> "WindowPlan":
         """Return the plan for reading the window of one partition."""
@@ -158,15 +158,15 @@ class WindowPlan:
     parts: tuple[tuple[str, PartitionRecord, Place], ...]
     depths: tuple[tuple[int, bool], ...]
     schema: DatasetSchema
-    source: Source | None = None
+    source: PartitionReader | None = None
 
     @property
     def record(self) -> PartitionRecord:
         """The record of the partition."""
         return next(record for path, record, _ in self.parts if path == self.path)
 
-    def reading(self, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Work[Window]:
-        """Return the window, with the variables of `schema` and the `fixed` ones.
+    def reading(self, schema: DatasetSchema, immutable: Mapping[str, NDArray[Any]]) -> Work[Window]:
+        """Return the window, with the variables of `schema` and the given immutable variables.
 
         Raises
         ------
@@ -174,7 +174,7 @@ class WindowPlan:
             Another writer replaced the partition, or a neighbour, in the meantime.
         """
         # Each call of the user's function gets its own arrays, which it may change in place.
-        copies = {name: values.copy() for name, values in fixed.items()}
+        copies = {name: values.copy() for name, values in immutable.items()}
         if not self.depths:
             ((path, record, place),) = self.parts
             rows = yield from self._partition(path, record, place, schema)
@@ -199,16 +199,16 @@ class WindowPlan:
         names = schema.all_variables().keys()
         return schema if axis is None or axis.name in names else self.schema.select({*names, axis.name})
 
-    def _cut(self, rows: Dataset, own: slice, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Window:
+    def _cut(self, rows: Dataset, own: slice, schema: DatasetSchema, immutable: Mapping[str, NDArray[Any]]) -> Window:
         order, dimension = AxisOrder.of(self.opened), self.opened.dimension
         if order.variable is None:
             values, missing = np.arange(rows.sizes[dimension]), np.zeros(rows.sizes[dimension], np.bool_)
         else:
             values, missing = order.comparable(rows.get_variable(order.variable.name).to_numpy())
-        chosen, own_of_chosen = _within(values, missing, own, self.depths)
-        part = rows.isel({dimension: _as_slice(chosen)})
-        dataset = partition_groups.dataset_of(schema, _arrays(part) | dict(fixed))
-        return Window(dataset, _as_slice(own_of_chosen), chosen.size)
+        selected, own_of_chosen = _within(values, missing, own, self.depths)
+        part = rows.isel({dimension: _as_slice(selected)})
+        dataset = partition_groups.dataset_of(schema, _arrays(part) | dict(immutable))
+        return Window(dataset, _as_slice(own_of_chosen), selected.size)
 
 
 def _within(
@@ -219,7 +219,7 @@ def _within(
     Parameters
     ----------
     values, missing
-        Comparable axis values, shape (rows,), and which of them are missing.
+        Comparable axis values, shape (rows,), and a mask of the missing ones.
     own
         The own rows.
     halo
@@ -243,10 +243,10 @@ def _within(
             first, last = bisect_left(ordered, low), bisect_right(ordered, high) - 1
         else:
             first, last = max(first - depth, 0), min(last + depth, order.size - 1)
-    chosen = np.concatenate([order[first : last + 1], unplaced])
+    selected = np.concatenate([order[first : last + 1], unplaced])
     where = np.empty(values.shape, dtype=np.intp)
-    where[chosen] = np.arange(chosen.size)
-    return chosen, where[mine]
+    where[selected] = np.arange(selected.size)
+    return selected, where[mine]
 
 
 def _as_slice(positions: NDArray[np.intp]) -> Indexer:

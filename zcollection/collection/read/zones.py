@@ -7,8 +7,8 @@ from attrs import define, field, frozen
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.find import ConsistentLook
-from zcollection.collection.read.request import Chosen, Request
+from zcollection.collection.read.find import ConsistentSearch
+from zcollection.collection.read.request import Request, SelectedPartitions
 from zcollection.conditions.zones import Zones
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.statistics import reading_statistics
@@ -45,26 +45,28 @@ async def zones(
 ) -> list[PartitionZones]:
     """Return the bounds of zones; see `Collection.zones`."""
     paths = frozenset(opened.names(variables).all_variables())
-    _, found = await _Look(request=Request.of(opened, filters, None), variables=paths).of_partitions(progress, "zones")
+    _, found = await _ZonesSearch(request=Request.of(opened, filters, None), variables=paths).of_partitions(
+        progress, "zones"
+    )
     return list(found.values())
 
 
 @define(eq=False, kw_only=True)
-class _Look(ConsistentLook[PartitionZones]):
+class _ZonesSearch(ConsistentSearch[PartitionZones]):
     """Reads the statistics of partitions."""
 
     variables: frozenset[str]
 
-    async def looked(
-        self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None
+    async def search(
+        self, selected: SelectedPartitions, paths: Sequence[str], advance: Callable[[], None] | None
     ) -> Sequence[PartitionZones]:
         """Return the bounds of some partitions."""
-        works = (self._of(chosen, path, chosen.partitions[path]) for path in paths)
-        return await perform(chosen.snapshot.objects, works, threads=1, progress=advance)  # as for samplings
+        works = (self._of(selected, path, selected.partitions[path]) for path in paths)
+        return await perform(selected.snapshot.objects, works, threads=1, progress=advance)  # as for samplings
 
-    def _of(self, chosen: Chosen, path: str, record: PartitionRecord) -> Work[PartitionZones]:
-        opened = chosen.request.opened
-        group = partition_groups.group_of(opened, path, record, chosen.snapshot.place(path))
+    def _of(self, selected: SelectedPartitions, path: str, record: PartitionRecord) -> Work[PartitionZones]:
+        opened = selected.request.opened
+        group = partition_groups.group_of(opened, path, record, selected.snapshot.place(path))
         found = yield from reading_statistics(group, dimension=opened.dimension, only=self.variables)
         known = {} if found is None else {name: each for name, each in found.zones.items() if each.known.any()}
         return PartitionZones(path=path, key=Key(record.key), zones=known)

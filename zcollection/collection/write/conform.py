@@ -53,7 +53,7 @@ def as_dataset(dataset: object, schema: DatasetSchema, conventions: Conventions 
     Raises
     ------
     SchemaError
-        `dataset` is of another type, or a variable is unknown, does not fit, or has another meaning than the schema declares.
+        `dataset` is of another type, or a variable is unknown, does not fit, or its attributes contradict the schema.
     """
     if isinstance(dataset, Dataset) and dataset.schema is schema:
         return dataset

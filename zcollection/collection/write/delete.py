@@ -14,7 +14,7 @@ from zcollection.collection.report import ChangeReport
 from zcollection.collection.staging import staged
 from zcollection.collection.write.insert import axis_range, partition_write
 from zcollection.contracts.partitioning import Key
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Job
 from zcollection.engine.read import Outputs
 from zcollection.engine.work import Work
@@ -30,14 +30,14 @@ async def delete(
 ) -> ChangeReport:
     """Delete rows; see `Collection.delete`."""
     opened.store.check_writable()
-    request, executor = _request(opened, where, filters), chosen(client, opened.store)
+    request, executor = _request(opened, where, filters), executor_for(client, opened.store)
 
     async def attempt() -> ChangeReport:
         async with opened.begin("delete", candidates=request.candidates) as transaction:
-            selected = await request.chosen(transaction.base)
+            selected = await request.select(transaction.base)
             for path in selected.partitions:
                 transaction.reads(path)
-            jobs = (Job(partial(_without_rows, selected.alone(path))) for path in selected.partitions)
+            jobs = (Job(partial(_without_rows, selected.rows_plan(path))) for path in selected.partitions)
             found = await staged(executor, transaction, jobs, total=len(selected.partitions), progress=progress)
             counts = {path: count for path, (count, _) in zip(selected.partitions, found, strict=True) if count}
             remaining = {item.path: item for _, item in found if item is not None}
@@ -54,7 +54,7 @@ async def delete(
 async def planned(opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption) -> ChangeReport:
     """Return the rows that `delete` would delete."""
     request = _request(opened, where, filters)
-    _, rows = await ConsistentFind(request, chosen(client, opened.store)).rows(None)
+    _, rows = await ConsistentFind(request, executor_for(client, opened.store)).rows(None)
     return evolve(rows.report, dropped=rows.whole_partitions)
 
 
@@ -66,23 +66,19 @@ def _request(opened: OpenCollection, where: Where, filters: Filter) -> Request:
 
 
 def _without_rows(plan: RowsPlan, stage: Stage, arrays: Arrays) -> Work[tuple[int, StagedPartition | None]]:
-    """Stage a partition without the selected rows, and return their number; None if no row is selected, or none remains."""
+    """Stage a partition without the selected rows, and return their number; no partition is staged if no row is selected, or all rows are."""
     del arrays  # everything is read from the store
     opened, path, record = plan.opened, plan.path, plan.record
     found, _ = yield from plan.finding(opened.schema.select([]), {})
     if found.count in {0, record.rows}:
         return found.count, None
     remaining = np.delete(np.arange(record.rows), found.positions)
-    stored = partition_groups.variables_of(opened, record) & opened.configuration.rows_schema.all_variables().keys()
-    empty = Outputs.allocated(opened.configuration.rows_schema.select(stored), opened.dimension, 0)
-    no_rows = Dataset(opened.configuration.rows_schema, empty.arrays)
+    schema = opened.configuration.rows_schema
+    stored = schema.select(partition_groups.variables_in(opened, record, schema))
+    no_rows = Dataset(schema, Outputs.allocated(stored, opened.dimension, 0).arrays)
     group, written = partition_write(opened, Key(record.key), no_rows, rows=remaining.size)
     group = evolve(group, base=partition_groups.group_of(opened, path, record), source=remaining)
-    axis = None
-    if opened.axis_variable is not None:
-        before = yield from partition_groups.reading_partition(
-            opened, path, record, opened.schema.select([opened.axis_variable])
-        )
-        axis = before.get_variable(opened.axis_variable).to_numpy()[remaining]
+    before = yield from partition_groups.reading_axis_values(opened, path, record)
+    axis = None if before is None else before[remaining]
     written = evolve(written, axis_range=axis_range(opened, axis))
     return found.count, (yield from stage.writing(path, evolve(group, axis_values=axis), written))

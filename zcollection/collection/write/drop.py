@@ -17,8 +17,8 @@ from zcollection.model.durations import duration_of
 from zcollection.model.plain_arrays import to_plain_array
 from zcollection.model.times import calendar_of, in_calendar
 from zcollection.transaction.documents import PartitionRecord
+from zcollection.transaction.index.limits import Limits
 from zcollection.transaction.index.partitions import Candidates
-from zcollection.transaction.index.segments import Limits
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 
@@ -31,10 +31,10 @@ async def drop_partitions(
 ) -> tuple[str, ...]:
     """Drop partitions; see `Collection.drop_partitions`."""
     if filters is None and older_than is None:
-        message = "drop_partitions() needs filters or older_than, so that not all is dropped by mistake; filters='True' drops every partition"
+        message = "drop_partitions() needs filters or older_than, so that not all partitions are dropped by mistake; filters='True' drops every partition"
         raise ExpressionError(message)
     limit = None if older_than is None else _as_limit(opened, older_than)
-    candidates = key_selection.passing(
+    candidates = key_selection.candidates_of(
         opened, filters, None if limit is None else partial(_may_be_older, opened, limit)
     )
     if dry_run:

@@ -12,17 +12,17 @@ from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.report import InsertReport, PartitionReport
 from zcollection.collection.split import PartitionRows, split
-from zcollection.collection.write.delivery import Delivery, Missing, Reading, delivery
 from zcollection.collection.write.merging import Merge, Merged, as_strategy, merging
+from zcollection.collection.write.prepare import InsertOptions, Missing, PreparedDataset, prepare
 from zcollection.contracts.merge import MergeStrategy
 from zcollection.contracts.objects import Read
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.dask_arrays import Blocks
 from zcollection.engine.executor import in_thread, worthwhile_threads
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import stored_values
-from zcollection.engine.work import Work, perform, reading_once
+from zcollection.engine.work import Work, caching_reads, perform
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite
 from zcollection.errors import (
     CollectionExistsError,
@@ -53,7 +53,7 @@ async def insert(
     merge: Merge,
     overwrite: bool,
     immutable: Immutable,
-    reading: Reading,
+    options: InsertOptions,
     source: str | None,
     client: ClientOption,
     progress: ProgressOption,
@@ -63,21 +63,21 @@ async def insert(
     if immutable not in {"check", "replace"}:
         message = f"immutable={immutable!r}; {accepted(immutable, ['check', 'replace'])}"
         raise SettingError(message)
-    executor = chosen(client, opened.store)
-    insertion = await _Insertion.prepare(opened, given, merge, reading, executor)
-    delivery = insertion.delivery
+    executor = executor_for(client, opened.store)
+    insertion = await _Insertion.prepare(opened, given, merge, options, executor)
+    prepared = insertion.prepared
 
     async def attempt() -> InsertReport:
         async with opened.begin("insert", source=source, candidates=insertion.paths) as transaction:
             if source is not None and source in await opened.versioning.sources():
                 return InsertReport()
             _check_overwrite(insertion, transaction, overwrite=overwrite)
-            if delivery.added:
-                transaction.growth = delivery.opened.configuration
-            fixed = await _immutable_work(delivery.opened, transaction, insertion.dataset, immutable)
+            if prepared.added:
+                transaction.reconfiguration = prepared.opened.configuration
+            works = await _immutable_work(prepared.opened, transaction, insertion.dataset, immutable)
             with tracking(progress, len(insertion.parts), "insert") as advance:
                 reports = await insertion.stage(transaction, advance)
-            transaction.add_all(await perform(transaction.stage.objects, fixed, threads=1))
+            transaction.add_all(await perform(transaction.stage.objects, works, threads=1))
             await transaction.commit()
             return insertion.report(reports)
 
@@ -85,11 +85,11 @@ async def insert(
 
 
 async def plan(
-    opened: OpenCollection, given: object, *, merge: Merge, reading: Reading, client: ClientOption
+    opened: OpenCollection, given: object, *, merge: Merge, options: InsertOptions, client: ClientOption
 ) -> InsertReport:
     """Return the report of an insert without writing; see `Collection.plan`."""
-    executor = chosen(client, opened.store)
-    insertion = await _Insertion.prepare(opened, given, merge, reading, executor)
+    executor = executor_for(client, opened.store)
+    insertion = await _Insertion.prepare(opened, given, merge, options, executor)
     snapshot = await opened.snapshot(insertion.paths)
     jobs = insertion.jobs(snapshot, _PartitionInsert.planning)
     site = ReadingSite(snapshot.objects)
@@ -104,7 +104,7 @@ class _Insertion:
 
     Attributes
     ----------
-    delivery
+    prepared
         The dataset, checked against the schema, and the collection with its new variables.
     strategy
         The merge strategy.
@@ -120,7 +120,7 @@ class _Insertion:
         The executor that merges and writes the partitions.
     """
 
-    delivery: Delivery
+    prepared: PreparedDataset
     strategy: MergeStrategy
     missing: Missing
     dataset: Dataset
@@ -130,19 +130,19 @@ class _Insertion:
 
     @classmethod
     async def prepare(
-        cls, opened: OpenCollection, given: object, merge: Merge, reading: Reading, executor: Executor
+        cls, opened: OpenCollection, given: object, merge: Merge, options: InsertOptions, executor: Executor
     ) -> "_Insertion":
         strategy = as_strategy(merge)
-        delivered = await in_thread(delivery, given, opened, reading)
-        opened = delivered.opened
-        dataset = await _with_columns(opened, delivered.dataset, executor)
+        prepared = await in_thread(prepare, given, opened, options)
+        opened = prepared.opened
+        dataset = await _with_columns(opened, prepared.dataset, executor)
         partitioned = {
             path: item for path, item in dataset.all_variables().items() if opened.dimension in item.dimensions
         }
         return cls(
-            delivery=delivered,
+            prepared=prepared,
             strategy=strategy,
-            missing=reading.missing,
+            missing=options.missing,
             dataset=dataset,
             rows=Dataset(opened.configuration.rows_schema, partitioned),
             parts=await in_thread(split, dataset, opened.partitioning, dimension=opened.dimension),
@@ -152,11 +152,11 @@ class _Insertion:
     @property
     def opened(self) -> OpenCollection:
         """The collection, with its new variables."""
-        return self.delivery.opened
+        return self.prepared.opened
 
     def report(self, partitions: Iterable[PartitionReport]) -> InsertReport:
         """Return the report of the insert."""
-        return InsertReport(tuple(partitions), ignored=dict(self.delivery.ignored), variables_added=self.delivery.added)
+        return InsertReport(tuple(partitions), ignored=dict(self.prepared.ignored), variables_added=self.prepared.added)
 
     @property
     def paths(self) -> list[str]:
@@ -251,7 +251,7 @@ class _PartitionInsert:
 
     def staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
         """Stage the partition, unless it has no rows after the merge; its statistics and each chunk of its axis are read once, to merge and to write."""
-        return (yield from reading_once(self._staging(stage, arrays), _is_lasting))
+        return (yield from caching_reads(self._staging(stage, arrays), _is_lasting))
 
     def _staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
         merged = yield from self._merging(arrays)
@@ -275,7 +275,7 @@ class _PartitionInsert:
 
 
 def _is_lasting(key: str) -> bool:
-    """Return whether an object of a partition may be read once: its documents are to be read after what they vouch for."""
+    """Return whether an object of a partition may be cached; documents are always read again, to check the generation after a read."""
     return not key.endswith(GROUP_DOCUMENT)
 
 
@@ -379,11 +379,11 @@ async def _immutable_work(
 
 
 async def _stored_immutable(opened: OpenCollection, snapshot: Snapshot, schema: DatasetSchema) -> Dataset:
-    present = schema.select(schema.all_variables().keys() & partition_groups.variables_of(opened, snapshot.immutable))
+    present = schema.select(partition_groups.variables_in(opened, snapshot.immutable, schema))
     values = partition_groups.dataset_of(present, await partition_groups.read_immutable(opened, snapshot, present))
     (document,) = await snapshot.objects.get([Read(snapshot.place(IMMUTABLE).document)])
     try:
-        partition_groups.stamp_of(opened, IMMUTABLE, snapshot.immutable)(document)
+        partition_groups.generation_check(opened, IMMUTABLE, snapshot.immutable)(document)
     except ConflictError as error:
         message = f"the immutable variables of {opened.store.url} are not those committed; insert them with immutable='replace'"
         raise CorruptionError(message) from error

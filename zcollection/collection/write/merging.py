@@ -12,7 +12,7 @@ from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.report import PartitionReport
 from zcollection.collection.split import PartitionRows, as_times, split
 from zcollection.collection.write.conform import as_dataset
-from zcollection.collection.write.delivery import Missing
+from zcollection.collection.write.prepare import Missing
 from zcollection.contracts.merge import MergeStrategy, RowPlan
 from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.work import Work
@@ -168,7 +168,7 @@ def _computing(
 ) -> Work[Merged]:
     """Merge with a strategy that computes values, which needs all variables of the existing rows."""
     schema = opened.configuration.rows_schema
-    present = schema.select(schema.all_variables().keys() & partition_groups.variables_of(opened, record))
+    present = schema.select(partition_groups.variables_in(opened, record, schema))
     existing = Dataset(
         schema, (yield from partition_groups.reading_partition(opened, part.path, record, present)).all_variables()
     )
@@ -213,10 +213,7 @@ def _with_all(
 ) -> Dataset:
     """Return the inserted rows with all variables that a partition contains; missing ones are filled."""
     schema = opened.configuration.rows_schema
-    lacking = sorted(
-        (schema.all_variables().keys() & partition_groups.variables_of(opened, record))
-        - inserted.all_variables().keys()
-    )
+    lacking = sorted(partition_groups.variables_in(opened, record, schema) - inserted.all_variables().keys())
     if lacking and missing == "raise":
         message = (
             f"variable {lacking[0]!r} is missing from the dataset, and partition {part.path!r} has values of it that a "
@@ -261,7 +258,7 @@ def _checked_source(strategy: MergeStrategy, plan: RowPlan, before: int, after: 
 def _check_result(opened: OpenCollection, part: PartitionRows, inserted: Dataset, result: Dataset) -> None:
     missing = sorted(inserted.all_variables().keys() - result.all_variables().keys())
     if missing:
-        message = f"the merge of partition {part.path!r} returned no variable {missing[0]!r}; return every variable that it is given"
+        message = f"the merge of partition {part.path!r} returned no variable {missing[0]!r}; return every variable that it receives"
         raise SchemaError(message)
     found = [other.path for other in split(result, opened.partitioning, dimension=opened.dimension)]
     if found not in ([part.path], []):

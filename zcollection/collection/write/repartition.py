@@ -1,4 +1,4 @@
-"""Repartitions a collection in place, as one change: gathers the rows of old partitions into new ones."""
+"""Repartitions a collection in place, as one change: moves the rows of old partitions into new ones."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,15 +16,17 @@ from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.report import ReshapeReport
 from zcollection.collection.split import PartitionRows, sortable, split
 from zcollection.collection.write.insert import partition_write
-from zcollection.collection.write.resuming import digest, layout_digest, resumable, taken_over
+from zcollection.collection.write.reshape import Reshape
+from zcollection.collection.write.resuming import digest, layout_digest, reuse
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.executor import worthwhile_threads
-from zcollection.engine.executors import ClientOption, chosen
-from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
+from zcollection.engine.executors import ClientOption, executor_for
+from zcollection.engine.jobs import Arrays, Job, ReadingSite, Site
 from zcollection.engine.layout import as_stored, declared_values
 from zcollection.engine.read import GroupRead, Outputs, reading
-from zcollection.engine.select import Found, Runs, Side, filling
+from zcollection.engine.read_rows import VariableSource, filling
+from zcollection.engine.selected_rows import Runs, SelectedRows
 from zcollection.engine.statistics import reading_statistics
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError
@@ -42,7 +44,7 @@ from zcollection.transaction.snapshot import Snapshot
 
 _ROWS: Final = 2**16
 _MOST: Final = 32
-"""Maximum numbers of rows and of old partitions that are split together; at least one partition."""
+"""Largest numbers of rows and of old partitions that one job splits; at least one partition."""
 
 _Old: TypeAlias = tuple[str, PartitionRecord, Place]
 """An old partition: its path, its record and its place."""
@@ -57,7 +59,7 @@ async def repartition(
     progress: ProgressOption,
 ) -> ReshapeReport:
     """Repartition a collection; see `Collection.repartition`."""
-    executor = chosen(client, opened.store)
+    executor = executor_for(client, opened.store)
     target = repartitioned(opened, partitioning)
     if target.configuration.splits_as(opened.configuration):
         return _nothing_to_do(await opened.snapshot())
@@ -112,7 +114,7 @@ class NewPartition:
     key, path
         The key and the path of the partition.
     parts
-        The parts of old partitions that it is made from, in the order of the keys of the old partitions.
+        The parts of old partitions whose rows it gets, in the order of the keys of the old partitions.
     """
 
     key: Key
@@ -131,27 +133,16 @@ class NewPartition:
         return None not in spans and all(before[1] <= after[0] for before, after in pairwise(spans))  # type: ignore[index]
 
     def digest(self, layout: str) -> str:
-        """Return a digest that identifies the partition and everything that it is made from."""
+        """Return a digest of the partition and of all its inputs."""
         sources = [(part.path, part.record.stamp, part.rows) for part in self.parts]
         return digest("repartition", layout, dict(self.key), sources)
 
 
 @frozen
-class _Repartition:
-    """A repartitioning.
+class _Repartition(Reshape):
+    """A repartitioning."""
 
-    Attributes
-    ----------
-    opened, target
-        The collection before the change and after it.
-    executor, progress
-        The executor of the work, and the receiver of its progress.
-    """
-
-    opened: OpenCollection
-    target: OpenCollection
-    executor: Executor
-    progress: ProgressOption
+    operation = "repartition"
 
     async def planned(self) -> ReshapeReport:
         """Return the report of a dry run."""
@@ -159,24 +150,29 @@ class _Repartition:
         made = await self._plan(snapshot, ReadingSite(snapshot.objects), "")
         return self._report(snapshot, [(item.path, item.rows) for item in made], bytes_after=None)
 
-    async def attempt(self) -> ReshapeReport:
-        """Repartition the collection, as one change."""
-        async with self.opened.begin("repartition") as transaction:
-            with resumable(transaction):
-                return await self._repartitioned(transaction)
-
-    async def _repartitioned(self, transaction: Transaction) -> ReshapeReport:
+    async def _changed(self, transaction: Transaction) -> ReshapeReport:
         base = transaction.base
         for path in base.partitions:
             transaction.reads(path)
         transaction.watch(lambda _: True)
-        transaction.growth = self.target.configuration
+        transaction.reconfiguration = self.target.configuration
         # In a native session, new partitions overwrite old ones that are still needed to make other new ones.
         is_session = base.commit is not None
         stage = transaction.stage
         site = OverlaidStage(stage=stage, base=base.objects) if is_session else stage
         made = await self._plan(base, site, BASE if is_session else "")
-        staged, reused = await self._stage(transaction, site, made)
+        by_path, layout, assembly = (
+            {item.path: item for item in made},
+            layout_digest(self.target),
+            _Assembly(self.target),
+        )
+        staged, reused = await self._stage(
+            transaction,
+            site,
+            {path: item.digest(layout) for path, item in by_path.items()},
+            lambda path, earlier: Job(partial(assembly.staging, by_path[path], earlier)),
+            rows=sum(item.rows for item in made),
+        )
         for path in base.partitions:
             transaction.drop(path)
         transaction.add_all(staged)
@@ -202,7 +198,7 @@ class _Repartition:
         splitting = _Splitting(self.target)
         old = [(path, record, base.place(path).below(prefix)) for path, record in base.partitions.items()]
         rows = sum(record.rows for _, record, _ in old) // max(len(old), 1)
-        batches = _together(old)
+        batches = _batches(old)
         with tracking(self.progress, len(batches), "plan") as advance:
             found = await self.executor.run(
                 site,
@@ -216,25 +212,6 @@ class _Repartition:
         for key, path, part in (item for parts in found for item in parts):
             made.setdefault(path, NewPartition(key=key, path=path)).parts.append(part)
         return sorted(made.values(), key=lambda item: item.key)
-
-    async def _stage(
-        self, transaction: Transaction, site: Site, made: Sequence[NewPartition]
-    ) -> tuple[list[StagedPartition], int]:
-        """Stage the partitions, and return them and the number of those reused from an earlier attempt."""
-        layout = layout_digest(self.target)
-        places = await transaction.resumed({item.path: item.digest(layout) for item in made})
-        gathering = _Gathering(self.target)
-        rows = sum(item.rows for item in made) // max(len(made), 1)
-        with tracking(self.progress, len(made), "repartition") as advance:
-            staged = await self.executor.run(
-                site,
-                (Job(partial(gathering.staging, item, places.get(item.path))) for item in made),
-                total=len(made),
-                label="repartition",
-                threads=worthwhile_threads(self.target.configuration.rows_schema, self.target.dimension, rows),
-                progress=advance,
-            )
-        return [item for item, _ in staged], sum(is_reused for _, is_reused in staged)
 
 
 @frozen
@@ -303,7 +280,7 @@ class _Splitting:
             raise PartitionError(message) from error
 
 
-def _together(old: Iterable[_Old]) -> list[list[_Old]]:
+def _batches(old: Iterable[_Old]) -> list[list[_Old]]:
     """Return old partitions in batches, because the overhead per partition exceeds the cost of splitting its rows."""
     found: list[list[_Old]] = []
     rows = _ROWS
@@ -344,8 +321,8 @@ def _span(axis: NDArray[Any]) -> tuple[Any, Any] | None:
 
 
 @frozen
-class _Gathering:
-    """Gathers the rows of every new partition from the old ones, and writes them as one group.
+class _Assembly:
+    """Assembles the rows of a new partition from the old ones, and writes them as one group.
 
     Attributes
     ----------
@@ -362,11 +339,11 @@ class _Gathering:
         del arrays
         stage = site.stage if isinstance(site, OverlaidStage) else site
         if earlier is not None:
-            found = yield from taken_over(self.target, stage, item.path, earlier, key=dict(item.key), rows=item.rows)
+            found = yield from reuse(self.target, stage, item.path, earlier, key=dict(item.key), rows=item.rows)
             if found is not None:
                 return found, True
         schema = self._schema(item)
-        values, deliveries = yield from self._gathered(item, as_stored(schema))
+        values, deliveries = yield from self._assembled(item, as_stored(schema))
         declared = schema.all_variables()
         packed = frozenset(path for path in values if declared[path].packing is not None)
         group, record = partition_write(
@@ -392,10 +369,10 @@ class _Gathering:
             return None
         return declared_values(values[axis], self.target.schema.get_variable(axis))
 
-    def _gathered(
+    def _assembled(
         self, item: NewPartition, schema: DatasetSchema
     ) -> Work[tuple[Mapping[str, NDArray[Any]], Deliveries]]:
-        """Return the rows in the order of the axis, packed variables as they are stored, and when they were brought."""
+        """Return the rows in the order of the axis, packed variables as they are stored, and their delivery times."""
         dimension = self.target.dimension
         found = yield from self._found(item)
         places = None if item.is_in_order else (yield from self._places(item, found))
@@ -409,14 +386,14 @@ class _Gathering:
                 yield from outputs.filling(group, start)
             else:
                 here = {path: outputs.part(path, start, part.count) for path in outputs.arrays}
-                yield from filling(group, Side(schema=schema), rows, here, dimension=dimension)
+                yield from filling(group, VariableSource(schema=schema), rows, here, dimension=dimension)
             yield from partition_groups.checking_current(self.target, group, part.record)
         return outputs.arrays, (yield from self._deliveries(item, found, places))
 
     def _deliveries(
-        self, item: NewPartition, found: Sequence[Found], places: NDArray[np.intp] | None
+        self, item: NewPartition, found: Sequence[SelectedRows], places: NDArray[np.intp] | None
     ) -> Work[Deliveries]:
-        """Return when the rows were brought, which move with their times."""
+        """Return the delivery times of the rows, which are moved together with the rows."""
         times: list[NDArray[np.datetime64]] = []
         for part, rows in zip(item.parts, found, strict=True):
             group = partition_groups.group_of(self.target, part.path, part.record, part.place)
@@ -428,28 +405,31 @@ class _Gathering:
             joined[places] = joined.copy()
         return Deliveries.of(joined)
 
-    def _found(self, item: NewPartition) -> Work[list[Found]]:
+    def _found(self, item: NewPartition) -> Work[list[SelectedRows]]:
         """Return the rows of each part."""
         found = [
-            Found.all(part.count) if isinstance(part.rows, str) else Found(Runs((part.rows,))) for part in item.parts
+            SelectedRows.all(part.count) if isinstance(part.rows, str) else SelectedRows(Runs((part.rows,)))
+            for part in item.parts
         ]
         for at, part in enumerate(item.parts):
             if isinstance(part.rows, str):
-                found[at] = Found.at((yield from _Splitting(self.target).positions(part, item.path)))
+                found[at] = SelectedRows.at((yield from _Splitting(self.target).positions(part, item.path)))
         return found
 
     def _group(self, part: Part) -> GroupRead:
         group = partition_groups.group_of(self.target, part.path, part.record, part.place)
         return evolve(group, schema=as_stored(group.schema))
 
-    def _places(self, item: NewPartition, found: Sequence[Found]) -> Work[NDArray[np.intp]]:
+    def _places(self, item: NewPartition, found: Sequence[SelectedRows]) -> Work[NDArray[np.intp]]:
         """Return the position in the new partition of each row of the parts, in a stable order by axis value."""
         axis = self.target.schema.select([self.target.axis_variable or ""])
         values: list[NDArray[Any]] = []
         for part, rows in zip(item.parts, found, strict=True):
             columns = Outputs.allocated(axis, self.target.dimension, rows.count)
             group = partition_groups.group_of(self.target, part.path, part.record, part.place)
-            yield from filling(group, Side(schema=axis), rows, columns.arrays, dimension=self.target.dimension)
+            yield from filling(
+                group, VariableSource(schema=axis), rows, columns.arrays, dimension=self.target.dimension
+            )
             values += columns.arrays.values()
         order = np.argsort(sortable(np.concatenate(values)), kind="stable")
         places = np.empty_like(order)
@@ -458,11 +438,11 @@ class _Gathering:
 
 
 def _scattering(
-    outputs: Outputs, group: GroupRead, schema: DatasetSchema, rows: Found, places: NDArray[np.intp]
+    outputs: Outputs, group: GroupRead, schema: DatasetSchema, rows: SelectedRows, places: NDArray[np.intp]
 ) -> Work[None]:
     """Write the rows of one old partition to their positions in the new one."""
     some = Outputs.allocated(schema, outputs.dimension, rows.count)
-    yield from filling(group, Side(schema=schema), rows, some.arrays, dimension=outputs.dimension)
+    yield from filling(group, VariableSource(schema=schema), rows, some.arrays, dimension=outputs.dimension)
     for path, values in some.arrays.items():
         before: tuple[Any, ...] = (slice(None),) * some.layouts[path].variable.dimensions.index(outputs.dimension)
         outputs.arrays[path][(*before, places)] = values

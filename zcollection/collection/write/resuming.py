@@ -40,7 +40,7 @@ def layout_digest(opened: OpenCollection) -> str:
     return digest(configuration.axis, configuration.dimension, len(configuration.layouts), opened.schema.to_json())
 
 
-def taken_over(
+def reuse(
     opened: OpenCollection, stage: Stage, path: str, place: Place, *, key: Mapping[str, KeyValue], rows: int
 ) -> Work[StagedPartition | None]:
     """Copy a partition staged by another attempt to this stage, and return it.
@@ -59,6 +59,6 @@ def taken_over(
             if not (found.problems or found.lacks_statistics):
                 return copied
     except CorruptionError:
-        pass  # the partition is made again
+        pass  # the partition is written again
     yield Remove([entry.key for entry in (yield from enumerated(stage.prefix(path)))])
     return None

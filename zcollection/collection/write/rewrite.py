@@ -11,11 +11,11 @@ from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.report import ReshapeReport
 from zcollection.collection.write.insert import immutable_write, partition_write
-from zcollection.collection.write.resuming import digest, layout_digest, resumable, taken_over
+from zcollection.collection.write.reshape import Reshape
+from zcollection.collection.write.resuming import digest, layout_digest, reuse
 from zcollection.contracts.partitioning import Key
-from zcollection.engine.executor import worthwhile_threads
-from zcollection.engine.executors import ClientOption, chosen
-from zcollection.engine.jobs import Arrays, Executor, Job
+from zcollection.engine.executors import ClientOption, executor_for
+from zcollection.engine.jobs import Arrays, Job
 from zcollection.engine.layout import as_stored
 from zcollection.engine.read import Outputs, reading
 from zcollection.engine.work import Work, perform
@@ -24,7 +24,7 @@ from zcollection.errors import SchemaError, accepted
 from zcollection.model.dataset import Dataset
 from zcollection.model.names import join, normalise_path, split
 from zcollection.model.schema import DatasetSchema, Dimension
-from zcollection.progress import ProgressOption, tracking
+from zcollection.progress import ProgressOption
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.places import Place
@@ -48,9 +48,9 @@ async def rewrite(
     progress: ProgressOption,
 ) -> ReshapeReport:
     """Rewrite partitions; see `Collection.rewrite`."""
-    executor = chosen(client, opened.store)
+    executor = executor_for(client, opened.store)
     schema = _with_codecs(_with_lengths(opened, chunks=chunks, shards=shards), codecs)
-    target = opened if schema == opened.schema else opened.grown(schema)
+    target = opened if schema == opened.schema else opened.with_schema(schema)
     validate_codecs(target.schema, dimension=opened.dimension)
     work = _Rewrite(opened, target, executor, progress)
     if dry_run:
@@ -93,39 +93,31 @@ def _with_lengths(opened: OpenCollection, *, chunks: Lengths, shards: Lengths) -
 
 
 @frozen
-class _Rewrite:
-    """A rewrite of partitions.
+class _Rewrite(Reshape):
+    """A rewrite of partitions."""
 
-    Attributes
-    ----------
-    opened, target
-        The collection before the change and after it.
-    executor, progress
-        The executor of the work, and the receiver of its progress.
-    """
+    operation = "rewrite"
 
-    opened: OpenCollection
-    target: OpenCollection
-    executor: Executor
-    progress: ProgressOption
-
-    async def attempt(self) -> ReshapeReport:
-        """Rewrite the partitions, as one change."""
-        async with self.opened.begin("rewrite") as transaction:
-            with resumable(transaction):
-                return await self._rewritten(transaction)
-
-    async def _rewritten(self, transaction: Transaction) -> ReshapeReport:
+    async def _changed(self, transaction: Transaction) -> ReshapeReport:
         base = transaction.base
         if self.target is not self.opened:
-            transaction.growth = self.target.configuration
+            transaction.reconfiguration = self.target.configuration
         transaction.watch(lambda _: True)
         outdated = self._outdated_partitions(base)
-        staged, reused = await self._stage(transaction, outdated)
+        for path in outdated:
+            transaction.reads(path)
+        layout, rewriting = layout_digest(self.target), _Rewriting(self.target)
+        staged, reused = await self._stage(
+            transaction,
+            transaction.stage,
+            {path: digest("rewrite", layout, path, record.stamp) for path, record in outdated.items()},
+            lambda path, earlier: Job(partial(rewriting.staging, path, outdated[path], earlier)),
+            rows=sum(record.rows for record in outdated.values()),
+        )
         transaction.add_all(staged)
-        if (fixed := self._outdated(base.immutable, partitioned=False)) is not None:
+        if (immutable := self._outdated(base.immutable, partitioned=False)) is not None:
             transaction.reads(IMMUTABLE)
-            works = [_Rewriting(self.target).staging_fixed(fixed, transaction.stage)]
+            works = [rewriting.staging_immutable(immutable, transaction.stage)]
             transaction.add_all(await perform(transaction.stage.objects, works, threads=1))
         await transaction.commit()
         return evolve(self.report(base, staged), reused=reused)
@@ -157,28 +149,6 @@ class _Rewrite:
         layouts = enumerate(self.target.configuration.layouts)
         return frozenset(at for at, layout in layouts if self.target.part(layout, partitioned=partitioned) == now)
 
-    async def _stage(
-        self, transaction: Transaction, outdated: Mapping[str, PartitionRecord]
-    ) -> tuple[list[StagedPartition], int]:
-        """Stage the partitions, and return them and the number of those reused from an earlier attempt."""
-        for path in outdated:
-            transaction.reads(path)
-        layout = layout_digest(self.target)
-        digests = {path: digest("rewrite", layout, path, record.stamp) for path, record in outdated.items()}
-        places = await transaction.resumed(digests) if outdated else {}
-        rewriting = _Rewriting(self.target)
-        rows = sum(record.rows for record in outdated.values()) // max(len(outdated), 1)
-        with tracking(self.progress, len(outdated), "rewrite") as advance:
-            staged = await self.executor.run(
-                transaction.stage,
-                (Job(partial(rewriting.staging, path, record, places.get(path))) for path, record in outdated.items()),
-                total=len(outdated),
-                label="rewrite",
-                threads=worthwhile_threads(self.target.configuration.rows_schema, self.target.dimension, rows),
-                progress=advance,
-            )
-        return [item for item, _ in staged], sum(is_reused for _, is_reused in staged)
-
 
 @frozen
 class _Rewriting:
@@ -202,30 +172,26 @@ class _Rewriting:
         del arrays
         target = self.target
         if earlier is not None:
-            found = yield from taken_over(target, stage, path, earlier, key=record.key, rows=record.rows)
+            found = yield from reuse(target, stage, path, earlier, key=record.key, rows=record.rows)
             if found is not None:
                 return found, True
         schema = target.configuration.rows_schema
-        stored = schema.select(partition_groups.variables_of(target, record) & schema.all_variables().keys())
+        stored = schema.select(partition_groups.variables_in(target, record, schema))
         no_rows = Dataset(stored, Outputs.allocated(stored, target.dimension, 0).arrays)
         group, written = partition_write(target, Key(record.key), no_rows, rows=record.rows)
-        axis = target.axis_variable
-        columns = yield from partition_groups.reading_partition(
-            target, path, record, stored.select([] if axis is None else [axis])
-        )
         group = evolve(
             group,
             base=partition_groups.group_of(target, path, record),
             source=np.arange(record.rows),
-            axis_values=None if axis is None else columns.get_variable(axis).to_numpy(),
+            axis_values=(yield from partition_groups.reading_axis_values(target, path, record)),
         )
         written = evolve(written, axis_range=record.axis_range, origin=record.origin)
         return (yield from stage.writing(path, group, written)), False
 
-    def staging_fixed(self, record: PartitionRecord, stage: Stage) -> Work[StagedPartition]:
+    def staging_immutable(self, record: PartitionRecord, stage: Stage) -> Work[StagedPartition]:
         """Stage the immutable variables."""
         target, schema = self.target, self.target.configuration.immutable_schema
-        stored = schema.select(partition_groups.variables_of(target, record) & schema.all_variables().keys())
+        stored = schema.select(partition_groups.variables_in(target, record, schema))
         group = partition_groups.group_of(target, IMMUTABLE, record)
         packed_group = evolve(group, schema=as_stored(group.schema))
         values = yield from reading([packed_group], as_stored(stored), dimension=target.dimension)

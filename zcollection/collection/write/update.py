@@ -21,9 +21,9 @@ from zcollection.collection.staging import staged
 from zcollection.collection.write.conform import as_dataset
 from zcollection.collection.write.insert import axis_range, partition_write
 from zcollection.contracts.partitioning import Key
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Job
-from zcollection.engine.select import Found
+from zcollection.engine.selected_rows import SelectedRows
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError, SchemaError
 from zcollection.model.conventions import Conventions
@@ -55,21 +55,21 @@ async def update(
 ) -> tuple[str, ...]:
     """Update variables; see `Collection.update`."""
     opened.store.check_writable()
-    executor = chosen(client, opened.store)
+    executor = executor_for(client, opened.store)
     schema = opened.names(variables)
     request = Request.of(opened, filters, where)
     request.check_halo(halo)
 
     async def attempt() -> tuple[str, ...]:
         async with opened.begin("update", candidates=None if halo else request.candidates) as transaction:
-            selected = await request.chosen(transaction.base)
+            selected = await request.select(transaction.base)
             partitions = selected.partitions
-            fixed = await partition_groups.read_immutable(opened, transaction.base, schema)
+            immutable = await partition_groups.read_immutable(opened, transaction.base, schema)
             windows = Windows(opened=opened, snapshot=transaction.base, halo=halo)
             windows.read_by(transaction, partitions)
-            change = Update(opened, function, schema, fixed, conventions)
+            change = Update(opened, function, schema, immutable, conventions)
             plans = (
-                partial(change.staging_rows, selected.alone(path))
+                partial(change.staging_rows, selected.rows_plan(path))
                 if selected.is_of_rows
                 else partial(change.staging, windows.plan(path, record))
                 for path, record in partitions.items()
@@ -86,7 +86,7 @@ async def update(
 async def planned(opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption) -> ChangeReport:
     """Return the rows that `update` would pass to the function."""
     request = Request.of(opened, filters, where)
-    return (await ConsistentFind(request, chosen(client, opened.store)).rows(None))[1].report
+    return (await ConsistentFind(request, executor_for(client, opened.store)).rows(None))[1].report
 
 
 def applied(
@@ -116,8 +116,8 @@ def applied(
     rows = after.sizes.get(dimension, given)
     if rows != given:
         message = (
-            f"the update function returned {rows} rows for partition {path!r}, and was given {given}; an update computes "
-            f"values for each of them, it neither adds nor removes rows"
+            f"the update function returned {rows} rows for partition {path!r}, and received {given}; an update computes "
+            f"values for each row, and neither adds nor removes rows"
         )
         raise SchemaError(message)
     return window.trimmed(after, dimension)
@@ -130,26 +130,23 @@ class Update:
     opened: OpenCollection
     function: UpdateFunction
     schema: DatasetSchema
-    fixed: Mapping[str, NDArray[Any]]
+    immutable: Mapping[str, NDArray[Any]]
     conventions: Conventions = "check"
 
     def staging(self, plan: WindowPlan, stage: Stage, arrays: Arrays) -> Work[StagedPartition | None]:
         """Stage one partition with the variables that the function returns, if any; all others keep their objects."""
         del arrays  # everything is read from the store
-        opened, configuration, path, record = self.opened, self.opened.configuration, plan.path, plan.record
-        window = yield from plan.reading(self.schema, self.fixed)
+        opened, path, record = self.opened, plan.path, plan.record
+        window = yield from plan.reading(self.schema, self.immutable)
         after = self._applied(window, path)
         if not after.all_variables():
             return None
         yield from self._check_keys(after, path, record)
-        stored = partition_groups.variables_of(opened, record) & configuration.rows_schema.all_variables().keys()
-        kept = stored - after.all_variables().keys()
-        changed = kept - partition_groups.unchanged_variables(opened, record)
+        kept, changed = self._kept(record, after)
         if changed:
-            # The layout of these variables has changed. They are written again, because a partition has one layout.
             rest = yield from partition_groups.reading_partition(opened, path, record, opened.schema.select(changed))
-            after, kept = Dataset(opened.schema, {**rest.all_variables(), **after.all_variables()}), kept - changed
-        group, written = partition_write(opened, Key(record.key), after, rows=record.rows, kept=frozenset(kept))
+            after = Dataset(opened.schema, {**rest.all_variables(), **after.all_variables()})
+        group, written = partition_write(opened, Key(record.key), after, rows=record.rows, kept=kept)
         if opened.axis_variable in kept:
             written = evolve(written, axis_range=record.axis_range)
         return (
@@ -163,30 +160,36 @@ class Update:
         """
         del arrays  # everything is read from the store
         opened, path, record = self.opened, plan.path, plan.record
-        found, rows = yield from plan.finding(self.schema, self.fixed)
+        found, rows = yield from plan.finding(self.schema, self.immutable)
         if not found.count:
             return None
         after = self._applied(Window(rows, slice(0, found.count), found.count), path)
         if not after.all_variables():
             return None
         yield from self._check_keys_of_rows(after, plan, found)
-        stored = partition_groups.variables_of(opened, record) & opened.configuration.rows_schema.all_variables().keys()
-        kept = stored - after.all_variables().keys()
-        changed = kept - partition_groups.unchanged_variables(opened, record)
-        # The layout of these variables has changed, as above; all their values are kept.
+        kept, changed = self._kept(record, after)
         rest = yield from plan.of_rows(found, opened.schema.select(changed))
         changing = Dataset(opened.schema, {**rest, **after.all_variables()})
         source = np.arange(record.rows)
         source[found.positions] = ~np.arange(found.count)
-        group, written = partition_write(
-            opened, Key(record.key), changing, rows=record.rows, kept=frozenset(kept - changed)
-        )
+        group, written = partition_write(opened, Key(record.key), changing, rows=record.rows, kept=kept)
         axis = yield from self._axis(after, plan, found)
         limits = record.axis_range if axis is None else axis_range(opened, axis)
         group = evolve(group, base=partition_groups.group_of(opened, path, record), source=source, axis_values=axis)
         return (yield from stage.writing(path, group, evolve(written, axis_range=limits)))
 
-    def _axis(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[NDArray[Any] | None]:
+    def _kept(self, record: PartitionRecord, returned: Dataset) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the variables that were not returned: those that keep their objects, and those that are written again.
+
+        A partition has one layout: variables whose layout has changed since it was written are written again.
+        """
+        opened = self.opened
+        stored = partition_groups.variables_in(opened, record, opened.configuration.rows_schema)
+        rest = stored - returned.all_variables().keys()
+        kept = rest & partition_groups.unchanged_variables(opened, record)
+        return kept, rest - kept
+
+    def _axis(self, after: Dataset, plan: RowsPlan, found: SelectedRows) -> Work[NDArray[Any] | None]:
         """Return the axis with the function's values in the selected rows; None if the function does not return the axis."""
         opened, axis = self.opened, self.opened.axis_variable
         if axis is None or axis not in after.all_variables():
@@ -202,7 +205,7 @@ class Update:
         """Return the variables that the function computed, of the declared types and the partition's length."""
         opened = self.opened
         after = applied(self.function, window, opened.schema, opened.dimension, path, conventions=self.conventions)
-        return after.select(_written(self.opened, self.fixed, after))
+        return after.select(_written(self.opened, self.immutable, after))
 
     def _check_keys(self, after: Dataset, path: str, record: PartitionRecord) -> Work[None]:
         """Check that the rows still belong to their partition, if a variable of the partitioning was returned."""
@@ -211,7 +214,7 @@ class Update:
             rest = yield from partition_groups.reading_partition(self.opened, path, record, others)
             self._check_split(rest.all_variables(), after.select(returned), path)
 
-    def _check_keys_of_rows(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[None]:
+    def _check_keys_of_rows(self, after: Dataset, plan: RowsPlan, found: SelectedRows) -> Work[None]:
         """Check that the selected rows still belong to their partition."""
         returned, others = self._columns_of_keys(after)
         if returned:
@@ -235,7 +238,7 @@ class Update:
             raise PartitionError(message)
 
 
-def _written(opened: OpenCollection, fixed: Mapping[str, NDArray[Any]], after: Dataset) -> list[str]:
+def _written(opened: OpenCollection, immutable: Mapping[str, NDArray[Any]], after: Dataset) -> list[str]:
     """Return the variables to write: all returned partitioned variables, as the function may change arrays in place.
 
     Raises
@@ -247,7 +250,7 @@ def _written(opened: OpenCollection, fixed: Mapping[str, NDArray[Any]], after: D
     for path, variable in after.all_variables().items():
         if opened.dimension in variable.dimensions:
             written.append(path)
-        elif path not in fixed or not same_values(fixed[path], variable.to_numpy()):
+        elif path not in immutable or not same_values(immutable[path], variable.to_numpy()):
             message = (
                 f"variable {path!r} is stored once for the whole collection, and an update works on partitions; change it "
                 f"with insert(…, immutable='replace')"

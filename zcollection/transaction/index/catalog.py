@@ -126,7 +126,7 @@ async def save(
         if not store.has_lock and await _is_overtaken(store, checkpoint):
             return  # no root names the segments just written, and a vacuum removes them
     elif isinstance(known, Segments):
-        known = known.chosen()
+        known = known.for_candidates()
     await store.put({_CHUNK: _encode(_dump(evolve(checkpoint, partitions=known)))})
     if obsolete and removes:
         await fence()
@@ -163,7 +163,7 @@ def loading_candidates(checkpoint: Checkpoint, candidates: Candidates) -> Work[C
     Raises
     ------
     CorruptionError
-        A segment is missing, or differs from what was written.
+        A segment is missing or damaged.
     """
     known = checkpoint.partitions
     if not isinstance(known, Segments):

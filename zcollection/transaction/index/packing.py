@@ -61,13 +61,13 @@ def packed(column: Sequence[Any]) -> Any:
 def _numbers(column: Sequence[Any], kinds: set[type]) -> dict[str, str] | None:
     """Return numbers as the bytes of the smallest sufficient type; None where the values are not numbers of one type."""
     if kinds == {float}:
-        return {"float64": _to_text(array("d", column))}
+        return {"float64": _to_base64(array("d", column))}
     if kinds != {int}:
         return None
     smallest, largest = min(column), max(column)
     for name, (code, limits) in _INTEGERS.items():
         if smallest in limits and largest in limits:
-            return {name: _to_text(array(code, column))}
+            return {name: _to_base64(array(code, column))}
     return None
 
 
@@ -84,8 +84,8 @@ def unpacked(value: Any) -> Sequence[Any]:
         if name in value:
             return _little_endian(array(code, base64.b64decode(value[name], validate=True)))
     if "joined" in value:
-        texts: list[str] = value["joined"].split(value["by"])
-        return texts
+        strings: list[str] = value["joined"].split(value["by"])
+        return strings
     if "times" in value:
         return [_as_tuple(value["value"])] * value["times"]
     if "first" in value:
@@ -192,7 +192,7 @@ def split_pairs(pairs: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Seq
     return [first for first, _ in filled], [last for _, last in filled], present
 
 
-def _to_text(numbers: "array[Any]") -> str:
+def _to_base64(numbers: "array[Any]") -> str:
     return base64.b64encode(_little_endian(numbers).tobytes()).decode()
 
 

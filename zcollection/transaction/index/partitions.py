@@ -23,11 +23,11 @@ Candidates = Callable[[Sequence[str]], Iterable[str]] | Collection[str] | None
 """The requested partitions: their paths, or a function that filters paths; None for all.
 
 The function is also called with the first segments of paths, all of one length, and returns those under which a requested
-partition may be stored. A `segments.Judging` also filters by the limits of keys and of the axis.
+partition may be stored. A `limits.RangePruning` also filters by the limits of keys and of the axis.
 """
 
 ByName = Mapping[str, Sequence[Any]]
-Narrowing = Callable[[ByName, Sequence[Any]], Sequence[bool]]
+Pruner = Callable[[ByName, Sequence[Any]], Sequence[bool]]
 """Prunes partitions without a record of each: takes the columns of the keys' fields and the limits of the axis, and returns
 for each partition whether it may be selected."""
 _COLUMNS: Final = tuple(item.name for item in fields(PartitionRecord) if item.name != "key")
@@ -118,17 +118,17 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
         """Names of the fields of the keys; empty without partitions."""
         return tuple(self._keys)
 
-    def keys_of_each(self) -> tuple[Key, ...]:
+    def partition_keys(self) -> tuple[Key, ...]:
         """Return the key of each partition, in order, without making its record."""
-        return Key.of_columns(self.listed_keys())
+        return Key.of_columns(self.key_columns())
 
-    def where(self, select: Selection | None, narrow: Narrowing | None = None) -> "Partitions":
-        """Return the partitions whose key is selected and that `narrow` does not exclude, in order."""
+    def where(self, select: Selection | None, prune: Pruner | None = None) -> "Partitions":
+        """Return the partitions whose key is selected and that `prune` does not exclude, in order."""
         if not self._paths:
             return self
-        positions: Iterable[int] = range(len(self)) if select is None else select(self.listed_keys())
-        if narrow is not None:
-            may_match = narrow(self.listed_keys(), self._columns["axis_range"])
+        positions: Iterable[int] = range(len(self)) if select is None else select(self.key_columns())
+        if prune is not None:
+            may_match = prune(self.key_columns(), self._columns["axis_range"])
             if len(may_match) != len(self):
                 message = f"there are {len(self)} partitions, and the limits of {len(may_match)}"
                 raise CorruptionError(message)
@@ -144,7 +144,7 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
             Columns(_COLUMNS, lambda name: _picked(self._columns[name], positions)),
         )
 
-    def listed_keys(self) -> ByName:
+    def key_columns(self) -> ByName:
         """Return the columns of the keys as lists, after a check of their lengths."""
         if any(len(column) != len(self._paths) for column in self._keys.values()):
             message = "the partitions have keys of different lengths"
@@ -176,14 +176,14 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
         """Return for each new partition the position before which its key sorts."""
         if new and self._keys.keys() != new._keys.keys():  # noqa: SLF001
             raise CorruptionError(OF_DIFFERENT_FIELDS)
-        columns, new_keys = [*self.listed_keys().values()], _rows(new.listed_keys())
+        columns, new_keys = [*self.key_columns().values()], _rows(new.key_columns())
         try:
             if _FEW * len(new) < len(self):  # to build the tuples of all keys would take longer
                 return [
                     bisect_left(range(len(self)), key, key=lambda at: tuple(each[at] for each in columns))
                     for key in new_keys
                 ]
-            rows = _rows(self.listed_keys())
+            rows = _rows(self.key_columns())
             return [bisect_left(rows, key) for key in new_keys]
         except TypeError as error:
             raise CorruptionError(_INVALID_RECORDS.format(error)) from error
@@ -197,17 +197,17 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
         keys = parts[0][0]._keys  # noqa: SLF001
         return cls._of(
             _joined({id(part): part._paths for part, _, _ in parts}, parts),  # noqa: SLF001
-            Columns(keys, lambda name: _joined({id(part): part.listed_keys()[name] for part, _, _ in parts}, parts)),
+            Columns(keys, lambda name: _joined({id(part): part.key_columns()[name] for part, _, _ in parts}, parts)),
             Columns(_COLUMNS, lambda name: _joined({id(part): part._column(name) for part, _, _ in parts}, parts)),  # noqa: SLF001
         )
 
-    def chosen(self, candidates: Candidates = None) -> "Partitions":  # noqa: ARG002 - the interface of `Segments`
+    def for_candidates(self, candidates: Candidates = None) -> "Partitions":  # noqa: ARG002 - the interface of `Segments`
         """Return the loaded partitions that may be candidates: here always all."""
         return self
 
-    def made(self) -> "Partitions":
+    def materialised(self) -> "Partitions":
         """Return a copy with all columns computed, which no longer refers to the partitions from which it was made."""
-        return self._of(self._paths, self.listed_keys(), {name: self.column(name) for name in _COLUMNS})
+        return self._of(self._paths, self.key_columns(), {name: self.column(name) for name in _COLUMNS})
 
     def cut(self, start: int, stop: int) -> "Partitions":
         """Return the partitions from position `start` to `stop`."""

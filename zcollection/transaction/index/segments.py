@@ -13,13 +13,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import partial
 from itertools import accumulate, groupby, pairwise
 from operator import attrgetter
-from typing import Any, Final, Protocol, TypeGuard, runtime_checkable
+from typing import Any, Final, TypeGuard
 from uuid import uuid4
 
-import numpy as np
 from attrs import Factory, define, evolve, field, frozen
 from numcodecs.zstd import Zstd
-from numpy.typing import NDArray
 
 from zcollection.contracts.objects import Read
 from zcollection.contracts.partitioning import KeyValue
@@ -29,6 +27,7 @@ from zcollection.errors import CorruptionError
 from zcollection.model.escaping import unescape
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, PartitionRecord
 from zcollection.transaction.index import packing
+from zcollection.transaction.index.limits import Limits, RangePruning
 from zcollection.transaction.index.packing import Columns
 from zcollection.transaction.index.partitions import OF_DIFFERENT_FIELDS, Candidates, Partitions
 
@@ -56,56 +55,7 @@ KeyRow = tuple[KeyValue, ...]
 
 
 class SegmentError(CorruptionError):
-    """A segment is missing, or differs from what was written: it may have been replaced meanwhile."""
-
-
-@frozen
-class Limits:
-    """The limits of keys and axis values in stretches of partitions.
-
-    Attributes
-    ----------
-    smallest, largest
-        By field of the key, one value for each stretch: numbers, booleans, or strings in an object array.
-    axis
-        The smallest and the largest axis value in each stretch, as stored; None where they are not known.
-    """
-
-    smallest: Mapping[str, NDArray[Any]]
-    largest: Mapping[str, NDArray[Any]]
-    axis: Sequence[tuple[Any, Any] | None]
-
-    @classmethod
-    def of(
-        cls,
-        smallest: Mapping[str, Sequence[KeyValue]],
-        largest: Mapping[str, Sequence[KeyValue]],
-        axis: Sequence[tuple[Any, Any] | None],
-    ) -> "Limits":
-        """Return the limits, given as columns."""
-        low, high = ({name: _array(column) for name, column in columns.items()} for columns in (smallest, largest))
-        return cls(low, high, axis)
-
-    def __len__(self) -> int:
-        return len(self.axis)
-
-
-def _array(column: Sequence[KeyValue]) -> NDArray[Any]:
-    """Return a column as an array; strings as objects, because NumPy's strings drop trailing null characters."""
-    is_text = any(isinstance(value, str) for value in column)
-    return np.array(list(column), dtype=object if is_text else None)
-
-
-@runtime_checkable
-class Judging(Protocol):
-    """A `Candidates` that prunes stretches by their limits, and names further partitions by path."""
-
-    @property
-    def paths(self) -> Collection[str]:
-        """Paths of partitions that are requested whatever the limits are."""
-
-    def may_hold(self, limits: Limits) -> Sequence[bool]:
-        """Return for each stretch whether it may contain a requested partition."""
+    """A segment is missing or damaged, or was replaced meanwhile."""
 
 
 @frozen(eq=False)
@@ -138,7 +88,7 @@ class Segment:
     @classmethod
     def of(cls, partitions: Partitions) -> "Segment":
         """Return the segment with given partitions."""
-        keys = partitions.listed_keys().items()
+        keys = partitions.key_columns().items()
         first, smallest, largest = ({name: choose(column) for name, column in keys} for choose in (_first, min, max))
         return cls(partitions, len(partitions), _range_of(partitions.column("axis_range")), first, smallest, largest)
 
@@ -210,7 +160,7 @@ class Segments:
     def of(cls, partitions: Partitions) -> "Segments":
         """Return partitions divided into segments, none of which is written yet."""
         _check_paths(partitions)
-        nothing: Mapping[str, Sequence[KeyValue]] = dict.fromkeys(partitions.listed_keys(), ())
+        nothing: Mapping[str, Sequence[KeyValue]] = dict.fromkeys(partitions.key_columns(), ())
         empty = cls(dict.fromkeys(_SHARED, ()), nothing, nothing, nothing)
         return empty._spliced([[*map(Segment.of, _pieces(partitions, is_last=False))]])
 
@@ -284,16 +234,16 @@ class Segments:
 
     def _containing(self, candidates: Candidates) -> list[int]:
         every = range(len(self.described["name"]))
-        if candidates is None or (callable(candidates) and not isinstance(candidates, Judging)):
+        if candidates is None or (callable(candidates) and not isinstance(candidates, RangePruning)):
             return list(every)
-        may_hold: Sequence[bool] = [False] * len(every)
+        may_contain: Sequence[bool] = [False] * len(every)
         paths: Collection[str] = ()
-        if isinstance(candidates, Judging):
-            may_hold, paths = candidates.may_hold(self._limits), candidates.paths
+        if isinstance(candidates, RangePruning):
+            may_contain, paths = candidates.may_contain(self._limits), candidates.paths
         else:
             paths = candidates
         needed = self._by_position(paths)
-        return [at for at in every if may_hold[at] or at in needed or None in needed]
+        return [at for at in every if may_contain[at] or at in needed or None in needed]
 
     def to_change(self, written: Collection[str], dropped: Collection[str]) -> list[int]:
         """Return the positions of the segments that a change needs: those it changes, and neighbours of those that become small."""
@@ -317,7 +267,7 @@ class Segments:
         Raises
         ------
         SegmentError
-            One of them is missing, or differs from what was written.
+            One of them is missing or damaged.
         """
         names, checksums = self.described["name"], self.described["checksum"]
         missing = [at for at in positions if at not in self.loaded]
@@ -348,7 +298,7 @@ class Segments:
             raise SegmentError(message)
         return _decoded(name, data)
 
-    def chosen(self, candidates: Candidates = None) -> Partitions:
+    def for_candidates(self, candidates: Candidates = None) -> Partitions:
         """Return the partitions of the segments that may contain candidates; these segments must be loaded."""
         return Partitions.joined((part, 0, len(part)) for part in map(self._part, self.containing(candidates)))
 
@@ -371,7 +321,7 @@ class Segments:
         if not self.described["name"]:
             return Segments.of(new).replacing(self)
         _check_paths(new)
-        if new and tuple(new.listed_keys()) != tuple(self.first):
+        if new and tuple(new.key_columns()) != tuple(self.first):
             raise CorruptionError(OF_DIFFERENT_FIELDS)
         to_change = frozenset(self.to_change(new, dropped))
         starts, removed = self._starts_of(new), self._by_position(dropped)
@@ -395,7 +345,7 @@ class Segments:
     def _starts_of(self, new: Partitions) -> list[int]:
         """Return for each segment the number of new partitions before it, followed by the number of all new partitions."""
         counts = [0] * (len(self._firsts) + 1)
-        for key in zip(*new.listed_keys().values(), strict=True):
+        for key in zip(*new.key_columns().values(), strict=True):
             counts[self._position(key) + 1] += 1
         return list(accumulate(counts))
 
@@ -489,7 +439,7 @@ def _value_of(segment: str, name: str, example: KeyValue) -> KeyValue | None:
 
 def has_keys_in_paths(partitions: Partitions) -> bool:
     """Return whether each path gives the key of its partition."""
-    fields = partitions.listed_keys()
+    fields = partitions.key_columns()
     rows = zip(*fields.values(), strict=True)
     return all(key_of(path, fields) == key for path, key in zip(partitions, rows, strict=True))
 

@@ -11,11 +11,11 @@ from zcollection.transaction.documents import IMMUTABLE, Configuration, Partitio
 from zcollection.transaction.index.partitions import Partitions
 
 
-async def found(
-    objects: Objects, configuration: Configuration, also: Collection[str] = ()
+async def find(
+    objects: Objects, configuration: Configuration, further_paths: Collection[str] = ()
 ) -> tuple[Partitions, PartitionRecord | None]:
     """Return the records of the partitions, found by listing and at further paths, and of the immutable variables."""
-    paths = dict.fromkeys([*await candidates(objects, configuration), *also])
+    paths = dict.fromkeys([*await candidates(objects, configuration), *further_paths])
     partitions = Partitions(await _records(objects, list(paths)))
     return partitions, (await _records(objects, [IMMUTABLE])).get(IMMUTABLE)
 

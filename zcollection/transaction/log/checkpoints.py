@@ -52,7 +52,7 @@ async def at(store: KeyStore, number: int, *, with_segments: bool = True) -> Sna
     """
     begun = await _before(store, number, with_segments=with_segments)
     first = 0 if begun is None else begun.version + 1
-    # The caller finds the places of the groups by means of the newest version: here all of them count as published.
+    # Here all groups count as published: the caller finds their places with the newest version.
     changes = [evolve(change, published=True) for change in await history.between(store, first, number)]
     snapshot = Snapshot(store, begun or Checkpoint(), changes)
     if begun is not None and isinstance(begun.partitions, Segments):
@@ -99,7 +99,7 @@ async def _named_segments(store: KeyStore) -> set[str]:
     return found
 
 
-async def forget(store: KeyStore, retention: Retention | None) -> None:
+async def remove_unneeded(store: KeyStore, retention: Retention | None) -> None:
     """Remove the checkpoints that no readable version needs."""
     known = await kept(store)
     versions = sorted({version for version, _ in known})

@@ -44,7 +44,7 @@ def lease_of(number: int, holder: int) -> str:
     return f"{LOG}{number:020d}.lease-{holder:04d}"
 
 
-async def seen(store: KeyStore, number: int) -> dict[str, object]:
+async def objects_of(store: KeyStore, number: int) -> dict[str, object]:
     """Return the objects of one version (record, leases and mark) by key, each with a value that changes when it is written."""
     prefix = f"{LOG}{number:020d}"
     entries: dict[str, object] = {}
@@ -56,7 +56,7 @@ async def seen(store: KeyStore, number: int) -> dict[str, object]:
 
 
 def is_unpublished(number: int, entries: Mapping[str, object]) -> bool:
-    """Return whether a version is committed and not published, given the objects that `seen` returned."""
+    """Return whether a version is committed and not published, given the objects that `objects_of` returned."""
     return record_key(number) in entries and mark_key(number) not in entries
 
 
@@ -139,9 +139,8 @@ def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
         last, size = found[-1].id, _BATCH
 
 
-def starting(store: KeyStore, number: int) -> Work[list[Version]]:
+def starting(number: int) -> Work[list[Version]]:
     """Return the versions from `number` on, in order, up to the first whose record is not in the log."""
-    del store  # it performs the work
     found: list[Version] = []
     while True:
         batch = range(number + len(found), number + len(found) + _BATCH)
@@ -167,11 +166,11 @@ def _listed_following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
     if None in answers:
         raise _outdated(store, known)
     versions = [Version.load(number, data) for number, data in zip(numbers, answers, strict=True) if data is not None]
-    doubtful = _doubtful(versions)
+    possibly_unpublished = _possibly_unpublished(versions)
     return [
         evolve(
             version,
-            published=version.number not in doubtful or mark_key(version.number) in keys,
+            published=version.number not in possibly_unpublished or mark_key(version.number) in keys,
             tag=keys[record_key(version.number)],
         )
         for version in versions
@@ -334,21 +333,21 @@ async def mark_published(store: KeyStore, version: Version) -> None:
 
 async def unpublished(store: KeyStore, versions: Iterable[Version]) -> list[Version]:
     """Return the versions that are not marked as published, after reading the marks of those that were not before."""
-    doubtful = [version for version in versions if not version.published]
-    if not doubtful:
+    possibly_unpublished = [version for version in versions if not version.published]
+    if not possibly_unpublished:
         return []
-    marks = await store.get([Read(mark_key(version.number)) for version in doubtful])
-    return [version for version, mark in zip(doubtful, marks, strict=True) if mark is None]
+    marks = await store.get([Read(mark_key(version.number)) for version in possibly_unpublished])
+    return [version for version, mark in zip(possibly_unpublished, marks, strict=True) if mark is None]
 
 
 def _marked(versions: Sequence[Version]) -> Work[list[Version]]:
     """Return versions in order, each with its attribute `published` read from the marks."""
-    doubtful = sorted(_doubtful(versions))
-    marks = yield from fetch([Read(mark_key(number)) for number in doubtful])
-    unmarked = {number for number, mark in zip(doubtful, marks, strict=True) if mark is None}
+    possibly_unpublished = sorted(_possibly_unpublished(versions))
+    marks = yield from fetch([Read(mark_key(number)) for number in possibly_unpublished])
+    unmarked = {number for number, mark in zip(possibly_unpublished, marks, strict=True) if mark is None}
     return [evolve(version, published=version.number not in unmarked) for version in versions]
 
 
-def _doubtful(versions: Sequence[Version]) -> set[int]:
+def _possibly_unpublished(versions: Sequence[Version]) -> set[int]:
     """Return the versions that may be unpublished: the newest, and those that were unpublished when it was committed."""
     return {versions[-1].number, *versions[-1].pending} if versions else set()

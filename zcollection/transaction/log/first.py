@@ -1,7 +1,8 @@
 """The first version of a collection, which creates it, empty or with partitions.
 
-A collection exists once the record of version 0, which contains its configuration, is created. What a dead writer left
-before that is ignored and blocks no other writer. What it left undone after that, the next writer completes.
+A collection exists once the record of version 0, which contains its configuration, is created. If its writer dies before
+that, the objects that it has written are ignored, and block no other writer. If it dies later, the next writer completes
+its publication.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -20,7 +21,7 @@ from zcollection.transaction.log import history, inspection
 from zcollection.transaction.log.transaction import LogTransaction
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import Version
-from zcollection.transaction.versioning import exists
+from zcollection.transaction.versioning import already_exists
 
 
 @define(kw_only=True)
@@ -31,16 +32,16 @@ class FirstTransaction(LogTransaction):
         """Declare which partitions are about to be written: all of them are new."""
         await self._write_in_place(paths)
 
-    async def _caught_up(self) -> Version:
+    async def _prepare_version(self) -> Version:
         """Return version 0, after checking that no other writer has created a collection meanwhile."""
         await check_free(self.store)
         await self.store.check_targets(f"{path}/" for path in self._targets)
-        self._take_new_form()
+        self._divide_large_catalog()
         return self._version(0, ())
 
-    async def _carry_out(self, version: Version) -> bool:
-        if not await super()._carry_out(version):
-            raise exists(self.store)
+    async def _commit_and_publish(self, version: Version) -> bool:
+        if not await super()._commit_and_publish(version):
+            raise already_exists(self.store)
         return True
 
     async def _checkpoint(self, version: Version, fence: Fence) -> None:
@@ -69,7 +70,7 @@ async def begin(store: KeyStore, configuration: Configuration, operation: str) -
 
 
 async def check_free(store: KeyStore) -> None:
-    """Check that a collection can be created here; remains of writers that died before version 0 are accepted.
+    """Check that a collection can be created here; objects of writers that died before version 0 are accepted.
 
     Raises
     ------
@@ -81,12 +82,12 @@ async def check_free(store: KeyStore) -> None:
     )
     is_other = root is not None and log is None
     if existing is not None or is_other or (log is not None and await _has_remains(store)):
-        raise exists(store)
+        raise already_exists(store)
 
 
 async def _has_remains(store: KeyStore) -> bool:
     """Return whether versions or groups exist, as in a collection that has lost its configuration."""
-    if await history.is_begun(store):
+    if await history.exists(store):
         return True
     prefixes = [entry.key async for entry in store.list("") if entry.is_prefix]
     groups = [prefix for prefix in prefixes if prefix not in {f"{TRANSACTIONS}/", f"{CATALOG}/"}]
@@ -101,9 +102,9 @@ async def committed_configuration(store: KeyStore) -> bytes | None:
     CorruptionError
         The log contains no configuration, or is damaged.
     """
-    if not await history.is_begun(store):
+    if not await history.exists(store):
         return None
-    documents = [version.new_configuration for version in await history.every(store)]
+    documents = [version.new_configuration for version in await history.all_versions(store)]
     known = [document for document in documents if document is not None]
     if not known:
         message = f"the configuration {CONFIGURATION} of {store.url} is lost; restore it from a backup"

@@ -1,10 +1,11 @@
 """Writing of new partitions in their published place, on stores that publish by copying; readers ignore them without a document.
 
-The group document is staged as usual, and is put in place when the change is published. A writer first creates one certain
-object in the place, which only one writer can do; while any object exists there, the other writers stage their partitions.
-Existing objects are never overwritten. Remains of a failed or dead writer stay until a vacuum removes them as a change of
-that partition, because another writer may write to the place at any time. An announcement in the staging area names the
-paths, so that the vacuum can find the remains.
+The group document is staged as usual, and is put in place when the change is published. A writer first creates one
+particular object in the place, which only one writer can do; while any object exists there, the other writers stage their
+partitions.
+Existing objects are never overwritten. The objects of a failed or dead writer stay until a vacuum removes them as a change
+of that partition, because another writer may write to the place at any time. An announcement in the staging area names the
+paths, so that the vacuum can find these objects.
 """
 
 import json
@@ -23,7 +24,7 @@ from zcollection.transaction.documents import IMMUTABLE, validate_path
 from zcollection.transaction.places import Place
 from zcollection.transaction.version import Version, stage_of
 
-_AT_ONCE: Final = 64
+_BATCH: Final = 64
 """Documents that are written between two checks of the fence."""
 
 
@@ -32,8 +33,8 @@ class OccupiedError(ZCollectionError):
 
 
 @define
-class InPlace:
-    """The writer of one group in its published place, with the group document staged.
+class InPlaceWriter:
+    """Writes one group in its published place, with the group document staged.
 
     Attributes
     ----------
@@ -114,8 +115,8 @@ async def _is_occupied(store: KeyStore, path: str) -> bool:
 
 async def complete(store: KeyStore, version: Version, fence: Fence) -> None:
     """Publish the group documents of partitions that were written in place; idempotent."""
-    for start in range(0, len(version.in_place), _AT_ONCE):
-        await _complete(store, version, version.in_place[start : start + _AT_ONCE], fence)
+    for start in range(0, len(version.in_place), _BATCH):
+        await _complete(store, version, version.in_place[start : start + _BATCH], fence)
 
 
 async def _complete(store: KeyStore, version: Version, paths: Collection[str], fence: Fence) -> None:

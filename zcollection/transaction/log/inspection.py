@@ -1,4 +1,4 @@
-"""Examination of a collection outside of its partitions: the catalog, the log, parent groups, remains of writers."""
+"""Examination of a collection outside of its partitions: the catalog, the log, parent groups, objects that dead writers left."""
 
 from typing import Final
 
@@ -14,7 +14,8 @@ from zcollection.model.schema import VariableSchema
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration, PartitionRecord
 from zcollection.transaction.index import catalog, tree
 from zcollection.transaction.index.segments import Segments
-from zcollection.transaction.log import checkpoints, commit_log, history, in_place, snapshots
+from zcollection.transaction.log import checkpoints, commit_log, history, history_repair, in_place, snapshots
+from zcollection.transaction.log.records import describe_foreign
 from zcollection.transaction.reports import Problem
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import stage_of
@@ -47,33 +48,37 @@ async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:
 
 async def examine(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> tuple[list[Problem], list[str]]:
     """Return the problems, and notes about harmless anomalies; a store without listing shows only a part of them."""
-    around = [*_catalog_problems(configuration, snapshot), *_unplaced_problems(snapshot)]
+    around = [*_catalog_problems(configuration, snapshot), *_unpublishable_problems(snapshot)]
     if store.has_listing:
         around += await _log_problems(store, configuration, snapshot)
-    wrong = await wrong_documents(store, configuration, snapshot)
+    wrong = await damaged_documents(store, configuration, snapshot)
     problems = [*around, *(Problem(what=f"the document {key!r} {defect}") for key, defect in wrong.items())]
     if not store.has_listing:
         return problems, [_UNLISTED]
     uncommitted, notes = await _unknown_groups(store, configuration, snapshot)
-    return [*problems, *uncommitted], [*notes, *await _remains(store, configuration, snapshot)]
+    return [*problems, *uncommitted], [*notes, *await _leftover_notes(store, configuration, snapshot)]
 
 
 def _catalog_problems(configuration: Configuration, snapshot: Snapshot) -> list[Problem]:
-    if configuration.catalog and not snapshot.indexed and not _is_being_made(snapshot):
+    if configuration.catalog and not snapshot.indexed and not _has_pending_configuration(snapshot):
         return [Problem(what="the catalog is missing or damaged, so that readers have to read every group document")]
     return []
 
 
 async def _log_problems(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[Problem]:
-    lost, foreign = await history.wrong(store, at_least=newest_known(configuration, snapshot))
+    lost, foreign = await history_repair.damaged(store, at_least=newest_known(configuration, snapshot))
     problems = [f"the record of version {number} is lost or damaged" for number in lost]
-    problems += [history.problem(foreign)] if foreign else []
-    if not problems and not _is_being_made(snapshot) and await right_configuration(store, configuration) is not None:
+    problems += [describe_foreign(foreign)] if foreign else []
+    if (
+        not problems
+        and not _has_pending_configuration(snapshot)
+        and await correct_configuration(store, configuration) is not None
+    ):
         problems.append(f"{CONFIGURATION} is lost, or older than the log, which contains the correct one")
     return [Problem(what=what) for what in problems]
 
 
-def _is_being_made(snapshot: Snapshot) -> bool:
+def _has_pending_configuration(snapshot: Snapshot) -> bool:
     """Return whether a new configuration is committed and not yet published."""
     return any(change.new_configuration for change in snapshot.pending)
 
@@ -83,17 +88,17 @@ def newest_known(configuration: Configuration, snapshot: Snapshot) -> int:
     return max(snapshot.version, configuration.version, configuration.changed)
 
 
-async def right_configuration(store: KeyStore, configuration: Configuration) -> bytes | None:
+async def correct_configuration(store: KeyStore, configuration: Configuration) -> bytes | None:
     """Return the correct configuration where its document is missing or older than the log; None where it is correct."""
     found = configuration.dump() if await store.load_document(CONFIGURATION) is None else None
-    for version in await history.every(store):
+    for version in await history.all_versions(store):
         document = version.new_configuration
         if document is not None and version.number > max(configuration.version, configuration.changed):
             found = document.encode()
     return found
 
 
-def _unplaced_problems(snapshot: Snapshot) -> list[Problem]:
+def _unpublishable_problems(snapshot: Snapshot) -> list[Problem]:
     """Return the partitions that could not be published when newer versions were: they need an intervention."""
     stuck = [version for version in snapshot.pending if version.number < snapshot.version]
     what = "version {} is committed, and this partition cannot be published: check its directory, and call repair()"
@@ -113,7 +118,7 @@ def documents(configuration: Configuration, snapshot: Snapshot) -> dict[str, byt
     return around | parent_documents(path for path in snapshot.partitions if path not in snapshot.places)
 
 
-async def wrong_documents(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> dict[str, str]:
+async def damaged_documents(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> dict[str, str]:
     """Return the defect of each damaged document outside of partitions, by key."""
     expected = {
         key: data for key, data in documents(configuration, snapshot).items() if not _is_replaced(key, snapshot)
@@ -125,7 +130,7 @@ async def wrong_documents(store: KeyStore, configuration: Configuration, snapsho
 
 def _is_replaced(key: str, snapshot: Snapshot) -> bool:
     """Return whether a document may still belong to a collection whose replacement is committed and not published."""
-    return _is_being_made(snapshot) and key.count("/") < 2
+    return _has_pending_configuration(snapshot) and key.count("/") < 2
 
 
 def _defect(data: bytes | None, expected: bytes) -> str | None:
@@ -169,7 +174,7 @@ async def _unknown_groups(
     return problems, notes
 
 
-async def _remains(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[str]:
+async def _leftover_notes(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[str]:
     """Return notes about unpublished versions, and about objects of unfinished or dead writers."""
     notes = [
         f"version {version.number} is committed and not yet published: the next writer, or repair(), completes it"

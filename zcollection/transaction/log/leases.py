@@ -73,7 +73,7 @@ class Lease:
     number: int
     holder: int = 0
     seconds: float = field(factory=_seconds)
-    _seen: float = field(factory=_now)
+    _renewed: float = field(factory=_now)
 
     async def fence(self) -> None:
         """Check that the lease is still valid before the next write, and send a heartbeat where one is due.
@@ -100,13 +100,13 @@ class Lease:
 
     @property
     def _age(self) -> float:
-        return _now() - self._seen
+        return _now() - self._renewed
 
     async def _beat(self) -> None:
         begun = _now()
         with suppress(StoreError):  # the lease remains valid for a while without it
             await self.store.put({self.key: uuid.uuid4().hex.encode()})
-            self._seen = begun
+            self._renewed = begun
 
     def _check(self) -> None:
         if self._age > _STOP * self.seconds:
@@ -117,7 +117,7 @@ class Lease:
             raise ConflictError(message)
 
 
-async def settle(store: KeyStore, number: int, publish: Callable[[Lease], Awaitable[None]]) -> None:
+async def ensure_published(store: KeyStore, number: int, publish: Callable[[Lease], Awaitable[None]]) -> None:
     """Wait until the holder of the lease has published a version, or take over and publish it.
 
     Parameters
@@ -129,7 +129,7 @@ async def settle(store: KeyStore, number: int, publish: Callable[[Lease], Awaita
     publish
         Publishes the version under a lease.
     """
-    pause, seen, since = _FIRST_PAUSE, await commit_log.seen(store, number), _now()
+    pause, seen, since = _FIRST_PAUSE, await commit_log.objects_of(store, number), _now()
     while commit_log.is_unpublished(number, seen):
         if _now() - since >= _seconds():
             lease = await _taken_over(store, number, seen)
@@ -138,7 +138,7 @@ async def settle(store: KeyStore, number: int, publish: Callable[[Lease], Awaita
                 return
         await CLOCK.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE, _seconds() / 4)
-        before, seen = seen, await commit_log.seen(store, number)
+        before, seen = seen, await commit_log.objects_of(store, number)
         since = since if seen == before else _now()
 
 

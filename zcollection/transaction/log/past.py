@@ -4,12 +4,12 @@ The commit records up to a version determine its content. Each of its groups is 
 version replaces it, and afterwards in the place where it is kept: under the id of the transaction that wrote it.
 """
 
-# ruff: noqa: ARG002 - methods that write refuse, and use no argument
+# ruff: noqa: ARG002 - the methods of a contract
 
 import datetime as dt
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, suppress
-from typing import TYPE_CHECKING, NoReturn, Self
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
 
 from attrs import evolve, field, frozen
 
@@ -17,8 +17,8 @@ from zcollection.contracts.objects import Read
 from zcollection.contracts.store import KeyStore
 from zcollection.contracts.transactional import Moment
 from zcollection.engine.work import perform_one
-from zcollection.errors import CorruptionError, OutdatedError, ReadOnlyError, SettingError
-from zcollection.transaction.change import Transaction
+from zcollection.errors import CorruptionError, OutdatedError, SettingError
+from zcollection.transaction.caches import Cache
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.index import segments
 from zcollection.transaction.index.partitions import Candidates
@@ -26,10 +26,11 @@ from zcollection.transaction.index.segments import SegmentError, Segments
 from zcollection.transaction.log import checkpoints, commit_log, history, snapshots
 from zcollection.transaction.moments import time_of
 from zcollection.transaction.places import Place
-from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
+from zcollection.transaction.read_only import ReadOnlyVersioning
+from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import kept_at
-from zcollection.transaction.versioning import Beginning, Versioning
+from zcollection.transaction.versioning import Versioning
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -70,7 +71,7 @@ async def _newest_at(store: KeyStore, time: dt.datetime | None) -> int | None:
     """Return the newest version committed up to a time; None where there was none."""
     if time is None:
         return None
-    versions = await history.every(store)
+    versions = await history.all_versions(store)
     return max((version.number for version in versions if (time_of(version.time) or time) <= time), default=None)
 
 
@@ -97,18 +98,15 @@ def check_kept(store: KeyStore, configuration: Configuration, number: int, newes
     raise error(message)
 
 
-class _Known:
+class _Cache(Cache):
     """The snapshot of the version, once it was read: it never changes."""
 
     def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
 
-    def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
-        return _Known, ()
-
 
 @frozen
-class PastVersioning(Versioning):
+class PastVersioning(ReadOnlyVersioning):
     """An older version of a collection.
 
     Attributes
@@ -124,7 +122,7 @@ class PastVersioning(Versioning):
     store: KeyStore
     present: Versioning
     number: int
-    _known: _Known = field(factory=_Known, eq=False, repr=False, init=False)
+    _cache: _Cache = field(factory=_Cache, eq=False, repr=False, init=False)
 
     @property
     def pinned_at(self) -> Label:
@@ -147,9 +145,9 @@ class PastVersioning(Versioning):
 
     async def _contained(self) -> Snapshot:
         """Return the snapshot of the version; of a large collection no segment is loaded."""
-        if self._known.snapshot is None:
-            self._known.snapshot = await checkpoints.at(self.store, self.number)
-        return self._known.snapshot
+        if self._cache.snapshot is None:
+            self._cache.snapshot = await checkpoints.at(self.store, self.number)
+        return self._cache.snapshot
 
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
         """Return the snapshot of that version, or its candidates, each with the place where it is stored now.
@@ -165,7 +163,7 @@ class PastVersioning(Versioning):
         except (
             SegmentError
         ):  # an older release has removed it, or it is damaged: the records contain the same partitions
-            then = self._known.snapshot = await checkpoints.at(self.store, self.number, with_segments=False)
+            then = self._cache.snapshot = await checkpoints.at(self.store, self.number, with_segments=False)
         return evolve(then, places=await self._places(then, candidates))
 
     async def _places(self, then: Snapshot, candidates: Candidates) -> dict[str, Place]:
@@ -206,18 +204,6 @@ class PastVersioning(Versioning):
         """Return the tags of the collection at its newest version."""
         return await self.present.tags()
 
-    async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def untag(self, configuration: Configuration, name: str) -> None:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def retain(self, configuration: Configuration, *, versions: int | None, seconds: float | None) -> None:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
     async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
         """Return the versions up to that one, oldest first; only the newest `last` of them where it is given."""
         found = tuple(entry for entry in await self.present.history() if _number(entry.version) <= self.number)
@@ -225,7 +211,7 @@ class PastVersioning(Versioning):
 
     async def sources(self) -> tuple[str, ...]:
         """Return the sources inserted up to that version."""
-        versions = await history.every(self.store)
+        versions = await history.all_versions(self.store)
         return history.sources([version for version in versions if version.number <= self.number], ())
 
     async def changes(self, configuration: Configuration, since: Label) -> Changes:
@@ -259,55 +245,6 @@ class PastVersioning(Versioning):
         """
         message = f"version {self.number} of {self.store.url} is not a Zarr hierarchy of its own; use query(), or copy() it to another location"
         raise SettingError(message)
-
-    def _refuse(self) -> NoReturn:
-        message = f"{self.store.url} was opened at version {self.number}; open it without at=, with mode='rw', to write"
-        raise ReadOnlyError(message)
-
-    async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    def begin(
-        self,
-        configuration: Configuration,
-        operation: str,
-        *,
-        source: str | None = None,
-        candidates: Candidates = None,
-    ) -> AbstractAsyncContextManager[Transaction]:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def place_statistics(
-        self,
-        configuration: Configuration,
-        snapshot: Snapshot,
-        objects: Mapping[str, tuple[str, bytes]],
-    ) -> None:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def repair(
-        self,
-        configuration: Configuration,
-        snapshot: Snapshot,
-        documents: Mapping[str, bytes],
-    ) -> list[str]:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def rebuild_catalog(self, configuration: Configuration) -> int:
-        """Refuse: an older version is read-only."""
-        self._refuse()
 
 
 def _number(label: Label) -> int:

@@ -11,7 +11,7 @@ from zcollection.portal import uninterrupted
 from zcollection.transaction.documents import TRANSACTIONS
 
 _TRIES: Final = 3
-_PROVEN: set[str] = set()
+_PASSED: set[str] = set()
 """URLs whose servers have passed the probe in this process."""
 
 
@@ -24,10 +24,10 @@ async def check(store: KeyStore) -> None:
         Not exactly one creation succeeded, so that two writers could overwrite each other's versions; or the answers of
         the server were lost.
     """
-    if not store.is_probed or str(store.url) in _PROVEN:
+    if not store.is_probed or str(store.url) in _PASSED:
         return
     for _ in range(_TRIES):
-        created = await _winners(store)
+        created = await _successful_creations(store)
         if created is not None:
             break
     if created is None:
@@ -43,10 +43,10 @@ async def check(store: KeyStore) -> None:
             f"never more than one writer"
         )
         raise StoreError(message)
-    _PROVEN.add(str(store.url))
+    _PASSED.add(str(store.url))
 
 
-async def _winners(store: KeyStore) -> int | None:
+async def _successful_creations(store: KeyStore) -> int | None:
     """Return how many of two concurrent creations and a later one succeeded; None where an answer was lost."""
     key, contents = f"{TRANSACTIONS}/probe/{uuid.uuid4().hex}", [b"first", b"second"]
     try:

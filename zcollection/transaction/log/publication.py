@@ -19,7 +19,7 @@ from zcollection.transaction.version import Version, stage_of
 
 
 @frozen
-class Unplaced:
+class Unpublishable:
     """Committed groups that cannot be published, for example because a directory is not writable.
 
     Attributes
@@ -34,7 +34,7 @@ class Unplaced:
     failures: Mapping[str, StoreError] = field(factory=dict)
 
 
-class UnplacedError(StoreError):
+class UnpublishableError(StoreError):
     """Some groups of a version cannot be published; all others have been.
 
     Attributes
@@ -49,8 +49,8 @@ class UnplacedError(StoreError):
 
 
 @frozen(kw_only=True)
-class Written:
-    """Facts about a version that only its writer knows; another writer that completes the version does not.
+class Hints:
+    """Facts about a version that save requests, and that only its writer knows.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ async def publish(
     lease: Lease | None = None,
     *,
     superseded: Collection[str] = (),
-    written: Written | None = None,
+    hints: Hints | None = None,
 ) -> None:
     """Publish what a version has staged, write its mark, and remove its staging area.
 
@@ -84,16 +84,16 @@ async def publish(
         The lease of the writer, on a store without a lock.
     superseded
         Paths that newer versions have written or dropped, including that of the configuration; they are not published.
-    written
-        Facts that the writer knows about the version, where the caller has just committed it.
+    hints
+        Facts that only the writer knows, where the caller has just committed the version.
 
     Raises
     ------
-    UnplacedError
+    UnpublishableError
         Some groups cannot be published; the staging area stays.
     """
     # Uninterrupted: after a cancellation, other writers would have to wait for a whole lease before they could complete it.
-    await uninterrupted(_publish, store, version, lease, frozenset(superseded), written or Written())
+    await uninterrupted(_publish, store, version, lease, frozenset(superseded), hints or Hints())
 
 
 async def _publish(
@@ -101,31 +101,31 @@ async def _publish(
     version: Version,
     lease: Lease | None,
     superseded: Collection[str],
-    written: Written,
+    hints: Hints,
 ) -> None:
     fence = unfenced if lease is None else lease.fence
-    failures = await _put_in_place(store, version, fence, superseded, written)
+    failures = await _publish_groups(store, version, fence, superseded, hints)
     if failures:
-        raise UnplacedError(failures)
+        raise UnpublishableError(failures)
     await fence()
     await commit_log.mark_published(store, version)
     # From here on other writers may continue: only objects of this version are removed.
-    below = written.staged if written.staged and store.publishes_copies else [version.stage]
+    below = hints.staged if hints.staged and store.publishes_copies else [version.stage]
     await store.delete([*below, *([] if lease is None else lease.keys)])
 
 
-async def _put_in_place(
+async def _publish_groups(
     store: KeyStore,
     version: Version,
     fence: Fence,
     superseded: Collection[str],
-    written: Written,
+    hints: Hints,
 ) -> dict[str, StoreError]:
     """Publish all groups that can be published, and return the error of each that cannot, by path."""
     # Dropped groups that are kept are moved first: with a new partitioning, new partitions may be stored above or below them.
     dropped = {path: item for path, item in _dropped_and_kept(version).items() if path not in superseded}
     failures = await _replace_all(store, dropped, fence)
-    for key, data in parent_documents(version.partitions.keys() - {*written.replaced}).items():
+    for key, data in parent_documents(version.partitions.keys() - {*hints.replaced}).items():
         await fence()
         await store.create(key, data)
     await in_place.complete(store, version, fence)
@@ -134,7 +134,7 @@ async def _put_in_place(
     staged = {path: version.place(path).prefix for path in paths if path not in settled}
     failures |= await _replace_all(store, _replaced_and_kept(version, staged), fence)
     unkept = {path: staged[path] for path in staged.keys() - version.kept.keys()}
-    failures |= await _publish_all(store, unkept, fence, written.staged)
+    failures |= await _publish_all(store, unkept, fence, hints.staged)
     # The publication of a group has already removed everything stored below it.
     covered = staged.keys() - failures.keys()
     for path in (*version.dropped, *version.cleared):
@@ -186,19 +186,21 @@ async def _remove(store: KeyStore, version: Version, path: str, fence: Fence) ->
         await store.unpublish(f"{path}/", trash, fence)
         return
     await fence()
-    await store.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})  # first, so that the remains are not a partition
+    await store.put(
+        {f"{path}/{GROUP_DOCUMENT}": group_document({})}
+    )  # first, so that an interrupted removal leaves no partition
     for key in [entry.key async for entry in store.list(f"{path}/") if entry.is_prefix]:
         if key.rstrip("/") not in version.above and key.rstrip("/") not in version.partitions:
             await store.unpublish(key, trash + key.removeprefix(f"{path}/"), fence)
 
 
 async def _publish_all(
-    store: KeyStore, staged: Mapping[str, str], fence: Fence, written: Collection[str]
+    store: KeyStore, staged: Mapping[str, str], fence: Fence, staged_keys: Collection[str]
 ) -> dict[str, StoreError]:
     """Publish groups, given their staging prefixes by path, and return the error of each that cannot be published."""
-    if written and len(staged) == 1 and store.publishes_copies:
+    if staged_keys and len(staged) == 1 and store.publishes_copies:
         ((path, prefix),) = staged.items()
-        await store.publish_written(prefix, f"{path}/", [key.removeprefix(prefix) for key in written], fence)
+        await store.publish_written(prefix, f"{path}/", [key.removeprefix(prefix) for key in staged_keys], fence)
         return {}
     try:
         await store.publish_all([(prefix, f"{path}/") for path, prefix in staged.items()], fence)
@@ -242,7 +244,7 @@ async def _failure(store: KeyStore, path: str, step: Callable[[], Awaitable[None
 
 
 async def _replace(store: KeyStore, version: Version, document: bytes, fence: Fence) -> None:
-    """Publish the documents of a new collection, and remove what is left of the replaced one."""
+    """Publish the documents of a new collection, and remove those of the replaced one."""
     configuration = Configuration.load(document, what=f"the configuration of version {version.number}")
     if version.number:
         await _clear(store, version, configuration, fence)
@@ -264,8 +266,8 @@ async def _clear(store: KeyStore, version: Version, configuration: Configuration
         await store.delete([f"{CATALOG}/", segments.FOLDER])
 
 
-async def settle(store: KeyStore, changes: Sequence[Version]) -> Unplaced:
-    """Ensure that versions are published, in order, and return the groups that cannot be published.
+async def publish_pending(store: KeyStore, changes: Sequence[Version]) -> Unpublishable:
+    """Publish the versions that are not yet published, in order, and return the groups that cannot be published.
 
     With a lock, the caller publishes the versions of dead writers; without one, it waits for writers with a valid lease.
 
@@ -276,16 +278,20 @@ async def settle(store: KeyStore, changes: Sequence[Version]) -> Unplaced:
     changes
         Versions in order, published or not, up to the newest.
     """
-    unplaced = Unplaced()
+    unpublishable = Unpublishable()
     for version in await commit_log.unpublished(store, changes):
         newer = [change for change in changes if change.number > version.number]
         superseded = frozenset[str]().union(*(change.touched for change in newer))
         superseded |= {CONFIGURATION} if any(change.new_configuration for change in newer) else frozenset()
         if not store.has_lock:
-            await leases.settle(store, version.number, partial(publish, store, version, superseded=superseded))
+            await leases.ensure_published(
+                store, version.number, partial(publish, store, version, superseded=superseded)
+            )
             continue
         try:
             await publish(store, version, superseded=superseded)
-        except UnplacedError as error:
-            unplaced = Unplaced((*unplaced.versions, version.number), {**unplaced.failures, **error.failures})
-    return unplaced
+        except UnpublishableError as error:
+            unpublishable = Unpublishable(
+                (*unpublishable.versions, version.number), {**unpublishable.failures, **error.failures}
+            )
+    return unpublishable

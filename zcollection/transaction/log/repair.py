@@ -7,9 +7,9 @@ from zcollection.engine.work import perform_one
 from zcollection.errors import ConflictError, CorruptionError
 from zcollection.transaction.documents import CONFIGURATION, Configuration
 from zcollection.transaction.index import catalog
-from zcollection.transaction.log import commit_log, history, inspection, publication
-from zcollection.transaction.log.publication import Unplaced
-from zcollection.transaction.log.transaction import rebuild_catalog
+from zcollection.transaction.log import commit_log, history_repair, inspection, publication
+from zcollection.transaction.log.catalog_writing import rebuild_catalog
+from zcollection.transaction.log.publication import Unpublishable
 from zcollection.transaction.snapshot import Snapshot
 
 
@@ -22,9 +22,9 @@ async def repair(
     """Repair the damage that can be repaired, and return a description of each repair; see `Versioning.repair`."""
     async with store.lock():
         done = await _repair_documents(store, snapshot, documents)
-        settled, unplaced = await _settle(store, snapshot)
+        settled, unpublishable = await _settle(store, snapshot)
         done += [*settled, *await _repair_log(store, configuration, snapshot)]
-        done += await _repair_surroundings(store, configuration, snapshot, unplaced)
+        done += await _repair_surroundings(store, configuration, snapshot, unpublishable)
     if configuration.catalog and not (snapshot.indexed and await _has_catalog(store)):
         await rebuild_catalog(store, configuration)
         done.append("the catalog was rebuilt")
@@ -49,12 +49,12 @@ async def _is_newest(store: KeyStore, snapshot: Snapshot) -> bool:
 
 async def _repair_log(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[str]:
     """Replace lost records of the log and its history, and restore the configuration that they contain."""
-    lost, foreign = await history.wrong(store, at_least=inspection.newest_known(configuration, snapshot))
+    lost, foreign = await history_repair.damaged(store, at_least=inspection.newest_known(configuration, snapshot))
     if lost or foreign:
-        await history.repair(store, lost, snapshot.partitions, configuration)
+        await history_repair.repair(store, lost, snapshot.partitions, configuration)
     done = [f"the record of version {number} was lost" for number in lost]
     done += [f"version {number} of the history was not that of the log" for number in foreign]
-    right = await inspection.right_configuration(store, configuration)
+    right = await inspection.correct_configuration(store, configuration)
     if right is not None:
         await store.put({CONFIGURATION: right})
         done.append(f"{CONFIGURATION} was lost, or older than the log")
@@ -74,19 +74,19 @@ async def _has_catalog(store: KeyStore) -> bool:
     return True
 
 
-async def _settle(store: KeyStore, snapshot: Snapshot) -> tuple[list[str], Unplaced]:
+async def _settle(store: KeyStore, snapshot: Snapshot) -> tuple[list[str], Unpublishable]:
     pending = await commit_log.unpublished(store, snapshot.changes)
-    unplaced = await publication.settle(store, snapshot.changes)
-    settled = [version.number for version in pending if version.number not in unplaced.versions]
-    return [f"version {number} was committed, and is now published" for number in settled], unplaced
+    unpublishable = await publication.publish_pending(store, snapshot.changes)
+    settled = [version.number for version in pending if version.number not in unpublishable.versions]
+    return [f"version {number} was committed, and is now published" for number in settled], unpublishable
 
 
 async def _repair_surroundings(
-    store: KeyStore, configuration: Configuration, snapshot: Snapshot, unplaced: Unplaced
+    store: KeyStore, configuration: Configuration, snapshot: Snapshot, unpublishable: Unpublishable
 ) -> list[str]:
-    places = {path: place for path, place in snapshot.places.items() if path in unplaced.failures}
+    places = {path: place for path, place in snapshot.places.items() if path in unpublishable.failures}
     now = Snapshot(store, snapshot.checkpoint, snapshot.changes, places)
     expected = inspection.documents(configuration, now)
-    wrong = await inspection.wrong_documents(store, configuration, now)
+    wrong = await inspection.damaged_documents(store, configuration, now)
     await store.put({key: expected[key] for key in wrong})
     return [f"the document {key!r} {defect.replace('is ', 'was ', 1)}" for key, defect in wrong.items()]

@@ -22,8 +22,8 @@ async def announce(store: KeyStore, transaction: str, digests: Mapping[str, str]
     await store.put({stage_of(transaction) + _PLAN: json.dumps(dict(digests)).encode()})
 
 
-async def found(
-    store: KeyStore, digests: Mapping[str, str], *, besides: Collection[str]
+async def find_staged(
+    store: KeyStore, digests: Mapping[str, str], *, except_by: Collection[str]
 ) -> tuple[dict[str, Place], tuple[str, ...]]:
     """Return where partitions with the same digests are staged, by path, and the transactions that staged them.
 
@@ -33,13 +33,13 @@ async def found(
         The store of the collection.
     digests
         Digests of the requested partitions, by path.
-    besides
+    except_by
         Transactions whose staging areas are ignored.
     """
     places: dict[str, Place] = {}
     stages: list[str] = []
     names = [entry.key.removeprefix(_STAGES).rstrip("/") async for entry in store.list(_STAGES)]
-    transactions = [name for name in names if re.fullmatch(r"[0-9a-f]{32}", name) and name not in besides]
+    transactions = [name for name in names if re.fullmatch(r"[0-9a-f]{32}", name) and name not in except_by]
     plans = await store.get([Read(stage_of(transaction) + _PLAN) for transaction in transactions])
     for transaction, plan in zip(transactions, map(_parsed, plans), strict=True):
         same = {path for path, digest in digests.items() if plan.get(path) == digest}

@@ -36,7 +36,7 @@ async def take(
     *,
     walk: bool = False,
     known: Snapshot | None = None,
-    also: Collection[str] = (),
+    further_paths: Collection[str] = (),
     candidates: Candidates = None,
 ) -> Snapshot:
     """Return a snapshot of the newest version, or of its candidates.
@@ -51,7 +51,7 @@ async def take(
         Read the group documents of the partitions, even where the collection has a catalog.
     known
         A snapshot of an older version, which is brought up to date instead of reading the catalog.
-    also
+    further_paths
         Further paths at which a partition may exist, where the directories are listed.
     candidates
         The requested partitions; None for all.
@@ -68,7 +68,7 @@ async def take(
         The stored configuration document is not the one in the log.
     """
     snapshot = await (
-        _walked(store, configuration, also) if walk else newest(store, configuration, candidates, known=known)
+        _walked(store, configuration, further_paths) if walk else newest(store, configuration, candidates, known=known)
     )
     if (snapshot.configuration, snapshot.schema) != (configuration.version, configuration.changed):
         await _check_configuration_in_place(store, snapshot)
@@ -85,16 +85,16 @@ async def _check_configuration_in_place(store: KeyStore, snapshot: Snapshot) -> 
     """Check that opening the collection again would help: that the configuration document agrees with the log."""
     if any(change.new_configuration for change in snapshot.pending):
         return  # a pending version is about to replace it
-    version, changed = await _configured(store)
+    version, changed = await _stored_configuration(store)
     if (version, changed) != (snapshot.configuration, snapshot.schema):
         message = (
             f"{CONFIGURATION} of {store.url} was written by version {max(version, changed)}, but the log names version "
-            f"{max(snapshot.configuration, snapshot.schema)}: one of them was restored from a copy; call repair()"
+            f"{max(snapshot.configuration, snapshot.schema)}: one of the two was restored from a copy; call repair()"
         )
         raise CorruptionError(message)
 
 
-def reading_at_once(
+def reading_on_one_thread(
     store: KeyStore, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], candidates: Candidates
 ) -> Work[R | None]:
     """Perform a read on the newest version; return None where the catalog and the log are not sufficient.
@@ -191,21 +191,21 @@ async def is_outdated(store: KeyStore, snapshot: Snapshot) -> bool:
     return bool(snapshot.places) and snapshot.places != await perform_one(store, _places(snapshot))
 
 
-async def _walked(store: KeyStore, configuration: Configuration, also: Collection[str] = ()) -> Snapshot:
+async def _walked(store: KeyStore, configuration: Configuration, further_paths: Collection[str] = ()) -> Snapshot:
     """Return the newest version from the group documents, listed again until no commit happens in between."""
     newest, pending = await commit_log.listed(store)
     for _ in range(_WALKS):
-        partitions, immutable = await tree.found(store, configuration, also)
+        partitions, immutable = await tree.find(store, configuration, further_paths)
         before = newest, [change.number for change in pending]
         newest, pending = await commit_log.listed(store)
         if before == (newest, [change.number for change in pending]):
-            checkpoint = Checkpoint(newest, partitions, immutable, *await _configured(store))
+            checkpoint = Checkpoint(newest, partitions, immutable, *await _stored_configuration(store))
             return await perform_one(store, _placed(Snapshot(store, checkpoint, pending, indexed=False)))
     message = f"the partitions of {store.url} kept changing while they were listed; try again, or enable the catalog"
     raise ConflictError(message)
 
 
-async def _configured(store: KeyStore) -> tuple[int, int]:
+async def _stored_configuration(store: KeyStore) -> tuple[int, int]:
     """Return the versions at which the stored configuration was written, and at which its schema was last changed."""
     (document,) = await store.get([Read(CONFIGURATION)])
     if document is None:

@@ -1,17 +1,14 @@
-"""The transaction of the commit log: partitions are staged as complete groups, committed by a record, then published."""
+"""The transaction of the commit log: a change is staged, committed by a record of the log, and then published."""
 
 import warnings
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
-from zcollection.contracts.objects import Objects
 from zcollection.contracts.store import Fence, KeyStore, unfenced
-from zcollection.engine import work
-from zcollection.engine.work import Work, noting, perform_one
-from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, writing
+from zcollection.engine.work import perform_one
 from zcollection.errors import (
     CollectionNotFoundError,
     ConflictError,
@@ -23,12 +20,13 @@ from zcollection.errors import (
     ZCollectionError,
 )
 from zcollection.portal import uninterrupted
-from zcollection.transaction.change import Stage, StagedPartition, Transaction, new_id
-from zcollection.transaction.documents import CATALOG, IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.change import StagedPartition, Transaction
+from zcollection.transaction.documents import CATALOG, IMMUTABLE, Configuration
 from zcollection.transaction.index import catalog, segments
 from zcollection.transaction.index.partitions import Candidates, Partitions
-from zcollection.transaction.index.segments import SegmentError, Segments
+from zcollection.transaction.index.segments import Segments
 from zcollection.transaction.log import (
+    catalog_writing,
     checkpoints,
     commit_log,
     folding,
@@ -38,94 +36,16 @@ from zcollection.transaction.log import (
     resuming,
     snapshots,
 )
-from zcollection.transaction.log.in_place import InPlace, OccupiedError
 from zcollection.transaction.log.leases import Lease
-from zcollection.transaction.log.publication import Unplaced
+from zcollection.transaction.log.publication import Unpublishable
+from zcollection.transaction.log.stage import LogStage
 from zcollection.transaction.places import Place
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import Version, stage_of
 
-_FARTHEST: Final = 16
-"""Number of versions by which the catalog may be behind: a reader has to read their records after it."""
-
-_DEAREST: Final = 4
-"""The catalog is written again when one in `_DEAREST` partitions has changed, so that its cost is proportional to changes."""
-
-_MOST_KEYS: Final = 64
-"""Largest number of objects of a group whose keys are recorded."""
-
-_FEWEST: Final = 16
+_FEWEST_CHANGED: Final = 16
 """Number of changed partitions from which the catalog is written again on a store with slow requests, unless it is empty: in
 a small collection every change would write it otherwise."""
-
-
-@define
-class _Written:
-    """The keys of all objects of a group that is written; none where they are too many, or one is shared with a partition."""
-
-    keys: tuple[str, ...] = ()
-    _is_complete: bool = True
-
-    def __call__(self, request: work.Request) -> None:
-        """Record the keys of one request of the work that writes the group."""
-        if isinstance(request, work.Stage):
-            self.keys += (*request.objects,)
-        self._is_complete = self._is_complete and not isinstance(request, work.Share) and len(self.keys) <= _MOST_KEYS
-        self.keys = self.keys if self._is_complete else ()
-
-
-@frozen(kw_only=True)
-class LogStage(Stage):
-    """The staging area beside the partitions, from which they are published.
-
-    Attributes
-    ----------
-    attempt_id
-        Id of the attempt, part of the staging prefix; empty where a job runs only once.
-    new
-        Paths of new partitions, which are written in their published place unless another writer occupies it.
-    """
-
-    objects: KeyStore
-    attempt_id: str = ""
-    new: frozenset[str] = frozenset()
-
-    def attempt(self) -> "LogStage":
-        """Return a separate part of the staging area for one attempt: a task may run twice, even concurrently."""
-        return evolve(self, attempt_id=new_id())
-
-    def prefix(self, path: str) -> str:
-        """Return the prefix of a partition in the staging area."""
-        return f"{stage_of(self.transaction, self.attempt_id)}{path}/"
-
-    def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
-        """Write a partition to the staging area or, where it is new, in its published place."""
-        stamped, complete = self._stamped(path, group, record)
-        if path in self.new:
-            with suppress(OccupiedError):
-                size = yield from writing(f"{path}/", stamped, self._putting_in_place(path))
-                return self._staged(path, complete(size), in_place=True)
-        written = _Written()
-        size = yield from noting(writing(self.prefix(path), stamped), written)
-        return evolve(self._staged(path, complete(size)), keys=written.keys)
-
-    def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:
-        """Copy a partition to the staging area or, where it is new, to its published place."""
-        if path in self.new:
-            with suppress(OccupiedError):
-                stamped = self._complete(record, record.stored_bytes)
-                put = self._putting_in_place(path)
-                yield from self._copying(path, source, place, record, prefix=f"{path}/", put=put)
-                return self._staged(path, stamped, in_place=True)
-        return (yield from super().copying(path, source, place, record))
-
-    def _putting_in_place(self, path: str) -> InPlace:
-        return InPlace(self.objects, Place(f"{path}/", f"{self.prefix(path)}{GROUP_DOCUMENT}"))
-
-    def _staged(self, path: str, record: PartitionRecord, *, in_place: bool = False) -> StagedPartition:
-        return StagedPartition(
-            path=path, prefix=self.prefix(path), record=record, attempt=self.attempt_id, in_place=in_place
-        )
 
 
 @define(kw_only=True)
@@ -138,7 +58,7 @@ class LogTransaction(Transaction):
         The store of the collection.
     removed
         Transactions whose staging areas are removed with this change.
-    unplaced
+    unpublishable
         The groups of the base that cannot be published.
     knows_catalog
         Whether the base still contains the stored catalog: this change has not replaced it.
@@ -146,7 +66,7 @@ class LogTransaction(Transaction):
 
     store: KeyStore
     removed: tuple[str, ...] = ()
-    unplaced: Unplaced = field(factory=Unplaced)
+    unpublishable: Unpublishable = field(factory=Unpublishable)
     knows_catalog: bool = True
     _attempts: dict[str, list[str]] = field(factory=dict, init=False)
     _new: frozenset[str] = field(default=frozenset(), init=False)
@@ -186,13 +106,13 @@ class LogTransaction(Transaction):
         """Declare that the change depends on a partition, which must be published: otherwise it may be moved."""
         super().reads(path)
         if path not in self._dropped:
-            self._check_placed(path, self.unplaced)
+            self._check_publishable(path, self.unpublishable)
 
     async def resumed(self, digests: Mapping[str, str]) -> Mapping[str, Place]:
         """Declare digests, and return where an earlier attempt staged the same; its staging area is removed with this change."""
         pending = {version.transaction for version in self.base.pending}
         self._is_announced = True
-        places, stages = await resuming.found(self.store, digests, besides={self.id, *pending})
+        places, stages = await resuming.find_staged(self.store, digests, except_by={self.id, *pending})
         self.removed = stages
         await resuming.announce(self.store, self.id, digests)
         return places
@@ -208,7 +128,7 @@ class LogTransaction(Transaction):
 
     async def commit(self) -> None:
         """Append the record to the log, publish the change, and write the catalog where it is due."""
-        changes = (self._written, self._dropped, self.removed, self.replacement, self.growth)
+        changes = (self._written, self._dropped, self.removed, self.replacement, self.reconfiguration)
         if not any(changes) and self.restored is None:
             return
         await self.store.flush(stage_of(self.id))
@@ -216,28 +136,28 @@ class LogTransaction(Transaction):
             # Uninterrupted, so that the next writer need not complete this change: after the commit it is also published.
             committed = False
             while not committed:
-                committed = await uninterrupted(self._carry_out, await self._caught_up())
+                committed = await uninterrupted(self._commit_and_publish, await self._prepare_version())
 
-    async def _caught_up(self) -> Version:
+    async def _prepare_version(self) -> Version:
         """Return the version to commit, after all earlier versions are published and conflicts are excluded."""
         newer = await history.after(self.store, self.base.id)
-        unplaced = await publication.settle(self.store, [*self.base.changes, *newer])
+        unpublishable = await publication.publish_pending(self.store, [*self.base.changes, *newer])
         self._check(newer)
         for path in sorted(self._read - self._dropped):
-            self._check_placed(path, unplaced)
+            self._check_publishable(path, unpublishable)
         await self.store.check_targets(f"{path}/" for path in self._targets)
-        self._take_new_form()
-        if self.replacement is not None or self.growth is not None:
+        self._divide_large_catalog()
+        if self.replacement is not None or self.reconfiguration is not None:
             await commit_log.announce(self.store)
-        replaced = await self._replaced(newer, unplaced)
-        return self._version(self.base.version + len(newer) + 1, unplaced.versions, replaced)
+        replaced = await self._replaced(newer, unpublishable)
+        return self._version(self.base.version + len(newer) + 1, unpublishable.versions, replaced)
 
-    async def _replaced(self, newer: Sequence[Version], unplaced: Unplaced) -> dict[str, tuple[str, ...]]:
+    async def _replaced(self, newer: Sequence[Version], unpublishable: Unpublishable) -> dict[str, tuple[str, ...]]:
         """Return the paths of replaced partitions that must be kept, by stamp, as stored in the record."""
         if not self.configuration.keeps or self.replacement is not None:
             return {}
         now = evolve(self.base, changes=[*self.base.changes, *newer])
-        paths = [path for path in (*self._written, *self._dropped) if path not in unplaced.failures]
+        paths = [path for path in (*self._written, *self._dropped) if path not in unpublishable.failures]
         tagged = await self._tagged(paths)
         by_stamp: dict[str, list[str]] = {}
         for path in paths:
@@ -262,8 +182,8 @@ class LogTransaction(Transaction):
             return None  # the content of a damaged version is not known: keep everything
 
     @property
-    def _written_now(self) -> publication.Written:
-        return publication.Written(replaced=self._replacing, staged=self._staged)
+    def _hints(self) -> publication.Hints:
+        return publication.Hints(replaced=self._replacing, staged=self._staged)
 
     @property
     def _replacing(self) -> set[str]:
@@ -284,16 +204,16 @@ class LogTransaction(Transaction):
         catalogs = [CATALOG] if (self.replacement or self.configuration).catalog else []
         return [*catalogs, *self._written, *self._dropped, *self._cleared]
 
-    def _take_new_form(self) -> None:
+    def _divide_large_catalog(self) -> None:
         """Change the configuration to a catalog in segments once the collection has many partitions."""
-        following = self.replacement or self.growth or self.configuration
+        following = self.replacement or self.reconfiguration or self.configuration
         if not following.catalog or following.segments or not self._is_large():
             return
         larger = evolve(following, segments=True)
         if self.replacement is not None:
             self.replacement = larger
         else:
-            self.growth = larger
+            self.reconfiguration = larger
 
     def _is_large(self) -> bool:
         """Return whether the catalog has too many partitions for one object after this change."""
@@ -307,16 +227,16 @@ class LogTransaction(Transaction):
     def _after(self, written: Partitions) -> Partitions:
         return self.base.partitions.changed(written, self._dropped)
 
-    def _check_placed(self, path: str, unplaced: Unplaced) -> None:
+    def _check_publishable(self, path: str, unpublishable: Unpublishable) -> None:
         """Check that a partition on which the change depends is not one that cannot be published."""
-        if path in unplaced.failures:
+        if path in unpublishable.failures:
             message = (
                 f"partition {path!r} of {self.store.url} was committed and cannot be published, so that it can only be read: "
-                f"{unplaced.failures[path]}; nothing was written: solve the problem and call repair(), or drop the partition"
+                f"{unpublishable.failures[path]}; nothing was written: solve the problem and call repair(), or drop the partition"
             )
             raise StoreError(message)
 
-    async def _carry_out(self, version: Version) -> bool:
+    async def _commit_and_publish(self, version: Version) -> bool:
         """Commit a version and publish it; return False where another writer has committed this number first."""
         self._keeps_stage = True  # until the answer is known
         lease = None if self.store.has_lock else Lease(store=self.store, number=version.number)
@@ -334,7 +254,7 @@ class LogTransaction(Transaction):
     async def _publish(self, version: Version, lease: Lease | None) -> None:
         """Publish a committed version; a failure is only a warning, because the commit has succeeded."""
         try:
-            await publication.publish(self.store, version, lease, written=self._written_now)
+            await publication.publish(self.store, version, lease, hints=self._hints)
             if lease is not None:
                 await lease.fence()
             await self._checkpoint(version, unfenced if lease is None else lease.fence)
@@ -350,7 +270,7 @@ class LogTransaction(Transaction):
         self, number: int, pending: tuple[int, ...], replaced: dict[str, tuple[str, ...]] | None = None
     ) -> Version:
         replacement = None if self.replacement is None else self._replacement(self.replacement, number)
-        growth = None if self.growth is None else self.growth.grown_at(number).dump().decode()
+        schema = None if self.reconfiguration is None else self.reconfiguration.written_by(number).dump().decode()
         records = dict(self._written)
         immutable = records.pop(IMMUTABLE, None)
         return Version(
@@ -362,7 +282,7 @@ class LogTransaction(Transaction):
             dropped=tuple(sorted(self._dropped)),
             immutable=immutable,
             configuration=replacement,
-            schema=growth,
+            schema=schema,
             removed=self.removed,
             attempts={attempt: tuple(paths) for attempt, paths in self._attempts.items()},
             in_place=tuple(self._in_place),
@@ -380,8 +300,10 @@ class LogTransaction(Transaction):
 
     async def _checkpoint(self, version: Version, fence: Fence) -> None:
         """Write the catalog again where its cost is small compared with the changes since it was written."""
-        configuration = self.replacement or self.growth or self.configuration
-        if not configuration.catalog or (self.base.indexed and not _is_due(self.base, [version], self._fewest)):
+        configuration = self.replacement or self.reconfiguration or self.configuration
+        if not configuration.catalog or (
+            self.base.indexed and not catalog_writing.is_due(self.base, [version], self._fewest_changed)
+        ):
             return
         self.knows_catalog = False
         checkpoint = await catalog.load(self.store)
@@ -395,24 +317,24 @@ class LogTransaction(Transaction):
                 now = evolve(before, changes=[*before.changes, *newer]).published()
                 if not self.base.indexed:  # a segment may be damaged
                     await perform_one(self.store, catalog.loading_candidates(checkpoint, None))
-                if now is not None and _is_due(now, [], self._fewest):
-                    await _save(self.store, configuration, now, fence)
+                if now is not None and catalog_writing.is_due(now, [], self._fewest_changed):
+                    await catalog_writing.save(self.store, configuration, now, fence)
                 return
         # Without a valid catalog, the partitions are found by their group documents.
         current = evolve(
-            self.growth or configuration, version=self._configured(version), changed=self._changed(version)
+            self.reconfiguration or configuration, version=self._configured(version), changed=self._changed(version)
         )
         found = await snapshots.take(self.store, current, walk=True)
-        if not (await publication.settle(self.store, found.changes)).versions:
-            await _save(self.store, configuration, found, fence)
+        if not (await publication.publish_pending(self.store, found.changes)).versions:
+            await catalog_writing.save(self.store, configuration, found, fence)
 
     @property
-    def _fewest(self) -> int:
-        return _FEWEST if self.store.publishes_copies else 0
+    def _fewest_changed(self) -> int:
+        return _FEWEST_CHANGED if self.store.publishes_copies else 0
 
     async def _fold(self, version: Version) -> None:
         """Keep the log short: from time to time, move the records that the catalog contains to the history."""
-        configuration, before = self.replacement or self.growth or self.configuration, version.number
+        configuration, before = self.replacement or self.reconfiguration or self.configuration, version.number
         is_tagged = configuration.retention is not None and None in configuration.retention.tags.values()
         if version.pending or not (is_tagged or self._folds(version)):
             return
@@ -436,7 +358,7 @@ class LogTransaction(Transaction):
         return self.configuration.version if self.replacement is None else version.number
 
     def _changed(self, version: Version) -> int:
-        if self.growth is not None:
+        if self.reconfiguration is not None:
             return version.number
         return self.configuration.changed if self.replacement is None else 0
 
@@ -508,9 +430,14 @@ async def begin(
         A snapshot of an older version, with the catalog from which it was read.
     """
     store.check_writable()
-    base, unplaced = await _settled(store, configuration, candidates, known)
+    base, unpublishable = await _settled(store, configuration, candidates, known)
     transaction = LogTransaction(
-        store=store, configuration=configuration, base=base, operation=operation, source=source, unplaced=unplaced
+        store=store,
+        configuration=configuration,
+        base=base,
+        operation=operation,
+        source=source,
+        unpublishable=unpublishable,
     )
     try:
         yield transaction
@@ -521,99 +448,26 @@ async def begin(
     except OutdatedError as error:
         # Damage, not another writer, where a group changed without a commit.
         if await commit_log.is_newest(store, base.id):
-            message = f"a group in {store.url} is not what was committed, and no later commit has changed it; call verify(): {error}"
+            message = f"a group in {store.url} is not the one that was committed, and no later commit has changed it; call verify(): {error}"
             raise CorruptionError(message) from error
         raise
     finally:
         await uninterrupted(transaction.discard)
 
 
-async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int:
-    """Write the catalog of the newest version up to which all versions are published, and return its number.
-
-    The caller holds the lock. The result is 0 where the partitions at that version are not known.
-    """
-    snapshot = await snapshots.take(store, configuration, candidates=())
-    if snapshot.pending:
-        await publication.settle(store, snapshot.changes)
-        snapshot = await snapshots.take(store, configuration, candidates=())
-    published = snapshot.published()
-    if published is None:
-        return 0
-    if configuration.catalog:
-        try:
-            await _save(store, configuration, published)
-        except SegmentError:
-            return 0  # the next writer rebuilds the catalog
-    return published.version
-
-
-async def _save(store: KeyStore, configuration: Configuration, snapshot: Snapshot, fence: Fence = unfenced) -> None:
-    """Write the catalog of a published snapshot, in the form that the configuration requires.
-
-    Raises
-    ------
-    CorruptionError
-        A segment that is needed is missing or damaged.
-    """
-    needed = snapshot.changing() if configuration.segments else snapshot.completed(None)
-    checkpoint = (await perform_one(store, needed)).to_checkpoint()
-    is_kept = configuration.keeps  # checkpoints of older versions may name its segments: a vacuum removes unused ones
-    await catalog.save(store, checkpoint, in_segments=configuration.segments, removes=not is_kept, fence=fence)
-
-
-def _is_due(snapshot: Snapshot, later: Sequence[Version], fewest: int) -> bool:
-    """Return whether a checkpoint is due after the changes of a snapshot and later ones.
-
-    Parameters
-    ----------
-    snapshot, later
-        The snapshot, and the changes after it.
-    fewest
-        Smallest number of changed partitions for a new checkpoint, unless the catalog is empty or far behind.
-    """
-    if snapshot.checkpoint.record.transaction is None:
-        return True  # a catalog of release 2026.12.0, which does not identify its log
-    changes = [*snapshot.changes, *later]
-    changed = sum(len(change.touched) for change in changes)
-    behind, indexed = (
-        changes[-1].number - snapshot.checkpoint.version if changes else 0,
-        len(snapshot.checkpoint.partitions),
-    )
-    return behind >= _FARTHEST or (_DEAREST * changed >= indexed and (changed >= fewest or not indexed))
-
-
-async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
-    """Write the catalog from the partitions found by listing, and return their number."""
-    store.check_writable()
-    async with store.lock():
-        await publication.settle(store, (await commit_log.listed(store))[1])
-        # A partition that is not listed may exist nevertheless, for example behind a symbolic link.
-        known = await _known_paths(store, configuration)
-        found = await snapshots.take(store, configuration, walk=True, also=known)
-        unplaced = await publication.settle(store, found.changes)
-        if configuration.catalog and not unplaced.versions:
-            await _save(store, configuration, found)
-    return len(found.partitions)
-
-
-async def _known_paths(store: KeyStore, configuration: Configuration) -> list[str]:
-    """Return the paths of the partitions in the catalog; none where it is damaged."""
-    with suppress(CorruptionError):
-        return list((await snapshots.take(store, configuration)).partitions)
-    return []
-
-
 async def _settled(
     store: KeyStore, configuration: Configuration, candidates: Candidates, known: Snapshot | None
-) -> tuple[Snapshot, Unplaced]:
+) -> tuple[Snapshot, Unpublishable]:
     """Return the newest version after publishing the versions of dead writers, and the groups that cannot be published.
 
     A change cannot be based on a version that is being published: reads during the publication could see a mixed state.
     """
-    snapshot, unplaced = await snapshots.take(store, configuration, known=known, candidates=candidates), Unplaced()
-    while any(change.number not in unplaced.versions for change in snapshot.pending):
+    snapshot, unpublishable = (
+        await snapshots.take(store, configuration, known=known, candidates=candidates),
+        Unpublishable(),
+    )
+    while any(change.number not in unpublishable.versions for change in snapshot.pending):
         async with store.lock():
-            unplaced = await publication.settle(store, snapshot.changes)
+            unpublishable = await publication.publish_pending(store, snapshot.changes)
         snapshot = await snapshots.take(store, configuration, candidates=candidates)
-    return snapshot, unplaced
+    return snapshot, unpublishable

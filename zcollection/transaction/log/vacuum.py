@@ -11,7 +11,8 @@ from zcollection.contracts.store import KeyStore
 from zcollection.model.names import join
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.log import checkpoints, folding, history, in_place
-from zcollection.transaction.log.transaction import LogTransaction, begin, write_checkpoint
+from zcollection.transaction.log.catalog_writing import write_checkpoint
+from zcollection.transaction.log.transaction import LogTransaction, begin
 from zcollection.transaction.reports import VacuumReport
 from zcollection.transaction.retention import Retention, needed
 from zcollection.transaction.version import KEPT, Version, kept_at
@@ -24,18 +25,18 @@ async def vacuum(store: KeyStore, configuration: Configuration, older_than: floa
     """Remove what no reader needs and is older than `older_than` seconds."""
     limit = await _now(store) - older_than
     stages = {transaction: size for transaction, (newest, size) in (await _stages(store)).items() if newest <= limit}
-    left = await _left(store, configuration, stages)
+    leftovers = await _leftovers(store, configuration, stages)
     # Committed to the log: a writer that is only slow gets a conflict instead of a missing staging area.
-    async with begin(store, configuration, "vacuum", candidates=left) as transaction:
+    async with begin(store, configuration, "vacuum", candidates=leftovers) as transaction:
         for version in transaction.base.pending:
             stages.pop(version.transaction, None)  # readers still read from its staging area
         transaction.removed = tuple(sorted(stages))
-        for path in await _left(store, configuration, stages):
+        for path in await _leftovers(store, configuration, stages):
             if transaction.base.record(path) is None:
                 transaction.clear(path)
         current = await _with_retention(store, configuration, transaction)
         await transaction.commit()
-    groups, size = await _forget(store)
+    groups, size = await _remove_unneeded_groups(store)
     folded = await _fold(store, current, limit)
     await _remove_segments(store, limit)
     return VacuumReport(stages=len(stages), groups=groups, bytes=sum(stages.values()) + size, versions=folded)
@@ -54,11 +55,11 @@ async def _with_retention(store: KeyStore, configuration: Configuration, transac
     shorter = retention.after_vacuum(replaced, newest, dt.datetime.now(dt.UTC).timestamp())
     if shorter == retention:
         return configuration
-    transaction.growth = evolve(configuration, retention=shorter)
-    return transaction.growth.grown_at(newest + 1)  # unless another writer has made the commit start again
+    transaction.reconfiguration = evolve(configuration, retention=shorter)
+    return transaction.reconfiguration.written_by(newest + 1)  # unless another writer has made the commit start again
 
 
-async def _forget(store: KeyStore) -> tuple[int, int]:
+async def _remove_unneeded_groups(store: KeyStore) -> tuple[int, int]:
     """Remove the kept groups that no readable version needs, and return their number and total size.
 
     The groups are listed before the versions are read: each listed group was kept by a version that is committed by then.
@@ -66,17 +67,17 @@ async def _forget(store: KeyStore) -> tuple[int, int]:
     sizes = {entry.key: entry.size async for entry in store.list(KEPT, recursive=True)}
     if not sizes and not await checkpoints.kept(store):
         return 0, 0
-    versions = await history.every(store)
+    versions = await history.all_versions(store)
     retention = _newest_retention(versions)
-    lives = _lives(versions)
-    required = set() if retention is None else needed(lives, retention)
+    lifetimes = _lifetimes(versions)
+    required = set() if retention is None else needed(lifetimes, retention)
     groups: dict[str, int] = {}
     for key, size in sizes.items():
-        group = _group(key, lives)
+        group = _group(key, lifetimes)
         if group not in required:
             groups[group] = groups.get(group, 0) + size
     await store.delete(groups)
-    await checkpoints.forget(store, retention)
+    await checkpoints.remove_unneeded(store, retention)
     return len(groups), sum(groups.values())
 
 
@@ -93,14 +94,14 @@ def _group(key: str, known: Collection[str]) -> str:
     return next((prefix for prefix in prefixes if prefix in known), key)
 
 
-def _lives(versions: Sequence[Version]) -> dict[str, list[tuple[int, int]]]:
+def _lifetimes(versions: Sequence[Version]) -> dict[str, list[tuple[int, int]]]:
     """Return the first and the last version that contain each group, by the prefix under which it is, or would be, kept."""
-    lives: dict[str, list[tuple[int, int]]] = {}
+    lifetimes: dict[str, list[tuple[int, int]]] = {}
     alive: dict[str, tuple[str, int]] = {}
 
     def end(path: str, last: int) -> None:
         stamp, first = alive.pop(path)
-        lives.setdefault(kept_at(stamp, path), []).append((first, last))
+        lifetimes.setdefault(kept_at(stamp, path), []).append((first, last))
 
     for version in versions:
         for path in version.touched & alive.keys():
@@ -109,17 +110,17 @@ def _lives(versions: Sequence[Version]) -> dict[str, list[tuple[int, int]]]:
         alive |= dict.fromkeys(written, (version.transaction, version.number))
     for path in list(alive):
         end(path, versions[-1].number)
-    return lives
+    return lifetimes
 
 
-async def _left(store: KeyStore, configuration: Configuration, stages: Iterable[str]) -> list[str]:
+async def _leftovers(store: KeyStore, configuration: Configuration, stages: Iterable[str]) -> list[str]:
     """Return the paths at which dead writers may have left objects."""
     announced = await in_place.announced(store, stages)
-    return [path for each in announced for path in _left_at(each, configuration)]
+    return [path for each in announced for path in _leftovers_at(each, configuration)]
 
 
-def _left_at(path: str, configuration: Configuration) -> list[str]:
-    """Return the paths that a dead writer may have left; only groups of variables where partitions are now stored below."""
+def _leftovers_at(path: str, configuration: Configuration) -> list[str]:
+    """Return the paths at which a dead writer may have left objects; only groups of variables where partitions are now stored below."""
     if path == IMMUTABLE or path.count("/") + 1 >= configuration.depth:
         return [path]
     variables = {name for layout in configuration.layouts for name in layout.all_variables()}

@@ -22,10 +22,12 @@ from zcollection.errors import (
     accepted,
 )
 from zcollection.transaction import foreign
+from zcollection.transaction.caches import Cache
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.index import catalog
 from zcollection.transaction.index.partitions import Candidates, Partitions
 from zcollection.transaction.log import (
+    catalog_writing,
     commit_log,
     first,
     history,
@@ -42,7 +44,7 @@ from zcollection.transaction.retention import Retention
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import RecordId, Version
-from zcollection.transaction.versioning import Beginning, Versioning
+from zcollection.transaction.versioning import TransactionFactory, Versioning
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -53,7 +55,7 @@ _MOST_CHANGES: Final = 16
 """Largest number of versions that are cached after a catalog: the most by which it may be behind."""
 
 
-class _Known:
+class _Cache(Cache):
     """A cache of data read from the log; committed versions never change."""
 
     def __init__(self) -> None:
@@ -75,9 +77,6 @@ class _Known:
         can_be_kept = base is not None and base.indexed and not base.pending and len(base.changes) <= _MOST_CHANGES
         self.base = base if can_be_kept and base is not None and base.id.transaction is not None else None
 
-    def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
-        return _Known, ()
-
 
 @frozen
 class LogVersioning(Versioning):
@@ -90,7 +89,7 @@ class LogVersioning(Versioning):
     """
 
     store: KeyStore
-    _known: _Known = field(factory=_Known, eq=False, repr=False, init=False)
+    _cache: _Cache = field(factory=_Cache, eq=False, repr=False, init=False)
 
     async def load(self) -> Configuration:
         """Return the configuration that was committed last."""
@@ -98,12 +97,12 @@ class LogVersioning(Versioning):
         data, announced, *index = await perform_one(self.store, documents)
         checkpoint = catalog.parsed(index[0]) if index else None
         known = None if checkpoint is None else Snapshot(self.store, checkpoint)
-        self._known.keep(known, listed=self.store.has_listing)
+        self._cache.keep(known, listed=self.store.has_listing)
         if data is None:
             await portal.on_loop()
             data = await first.committed_configuration(self.store)
         if data is None:
-            raise self.not_found(await foreign.found(self.store))
+            raise self.not_found(await foreign.recognise(self.store))
         configuration = self._parsed(data)
         if not self.store.read_only:
             await portal.run_change(probe.check, self.store)
@@ -127,16 +126,16 @@ class LogVersioning(Versioning):
 
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
         """Create an empty collection by its first version; an existing collection is replaced by one change."""
-        beginning = await self.making(configuration, "create", overwrite=overwrite)
+        begin = await self.creation(configuration, "create", overwrite=overwrite)
 
         async def attempt() -> None:
-            async with beginning() as change:
+            async with begin() as change:
                 await change.commit()
 
         await retrying(attempt)
         return await self.load()
 
-    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
+    async def creation(self, configuration: Configuration, operation: str, *, overwrite: bool) -> TransactionFactory:
         """Return a function that opens a transaction to create a collection, or to replace an existing one."""
         self.store.check_writable()
         await probe.check(self.store)
@@ -177,14 +176,14 @@ class LogVersioning(Versioning):
 
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
         """Return a snapshot of the newest version, or of its candidates."""
-        snapshot = await snapshots.take(self.store, configuration, known=self._known.snapshot, candidates=candidates)
+        snapshot = await snapshots.take(self.store, configuration, known=self._cache.snapshot, candidates=candidates)
         if self.store.blocking is None and snapshot.indexed and not snapshot.pending:
-            self._known.keep(_merged(self.store, snapshot), listed=self.store.has_listing)
+            self._cache.keep(_merged(self.store, snapshot), listed=self.store.has_listing)
         return snapshot
 
     def expected(self, configuration: Configuration) -> Snapshot | None:
         """Return the snapshot that was the newest when it was last read; None on a store with fast requests."""
-        known = self._known.snapshot
+        known = self._cache.snapshot
         if known is None or (known.configuration, known.schema) != (configuration.version, configuration.changed):
             return None
         return known
@@ -193,13 +192,15 @@ class LogVersioning(Versioning):
         """Return the expected snapshot with the segments of the candidates loaded."""
         return await perform_one(self.store, expected.completed(candidates))
 
-    async def at_once(
+    async def read_on_one_thread(
         self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], candidates: Candidates = None
     ) -> R | None:
         """Perform a short read of the newest version, where the store has blocking access."""
         if self.store.blocking is None:
             return None
-        return await perform_one(self.store, snapshots.reading_at_once(self.store, configuration, read, candidates))
+        return await perform_one(
+            self.store, snapshots.reading_on_one_thread(self.store, configuration, read, candidates)
+        )
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
         """Return the newest version, found by listing where the catalog or a record is damaged."""
@@ -222,12 +223,12 @@ class LogVersioning(Versioning):
 
         On a store with slow requests, the catalog and the records that the last transaction read are not read again.
         """
-        known = self._known.base
+        known = self._cache.base
         async with transaction.begin(
             self.store, configuration, operation, source=source, candidates=candidates, known=known
         ) as change:
             yield change
-        self._known.keep_base(change.base if self.store.blocking is None and change.knows_catalog else None)
+        self._cache.keep_base(change.base if self.store.blocking is None and change.knows_catalog else None)
 
     async def place_statistics(
         self, configuration: Configuration, snapshot: Snapshot, objects: Mapping[str, tuple[str, bytes]]
@@ -242,20 +243,20 @@ class LogVersioning(Versioning):
         """Return the versions in the log and the history, oldest first."""
         if last is not None:
             return tuple(_entry(version, None) for version in await history.newest(self.store, last))
-        versions = await history.every(self.store)
+        versions = await history.all_versions(self.store)
         return tuple(starmap(_entry, zip(versions, history.totals(versions), strict=True)))
 
     async def sources(self) -> tuple[str, ...]:
         """Return the sources in the records; records that were read before are not read again."""
-        known, names = self._known.sources
+        known, names = self._cache.sources
         newer: list[Version] | None = None
         if known is not None:
             with suppress(ConflictError):  # restored from a copy meanwhile
                 newer = await history.after(self.store, known)
         if newer is None or any(version.restored is not None for version in newer):
-            newer, names = await history.every(self.store), ()
+            newer, names = await history.all_versions(self.store), ()
         names = history.sources(newer, names)
-        self._known.sources = newer[-1].id if newer else known, names
+        self._cache.sources = newer[-1].id if newer else known, names
         return names
 
     async def at(self, moment: Moment) -> past.PastVersioning:
@@ -312,7 +313,7 @@ class LogVersioning(Versioning):
 
         async def attempt() -> None:
             async with self.begin(configuration, operation) as change:
-                change.growth = evolve(configuration, retention=retention)
+                change.reconfiguration = evolve(configuration, retention=retention)
                 if tagged is not None:
                     past.check_kept(self.store, configuration, tagged, change.base.version, SettingError)
                     change.watch(lambda _: True)  # partitions that other writers replace meanwhile may not be kept
@@ -348,7 +349,7 @@ class LogVersioning(Versioning):
         return await retrying(lambda: vacuum.vacuum(self.store, configuration, older_than))
 
     async def examine(self, configuration: Configuration, snapshot: Snapshot) -> tuple[list[Problem], list[str]]:
-        """Return problems of the catalog, the parent groups and the log, and notes about remains."""
+        """Return problems of the catalog, the parent groups and the log, and notes about objects that dead writers left."""
         return await inspection.examine(self.store, configuration, snapshot)
 
     async def repair(
@@ -362,7 +363,7 @@ class LogVersioning(Versioning):
 
     async def rebuild_catalog(self, configuration: Configuration) -> int:
         """Write the catalog from the partitions found by listing."""
-        return await transaction.rebuild_catalog(self.store, configuration)
+        return await catalog_writing.rebuild_catalog(self.store, configuration)
 
     async def refreshed(self) -> Self:
         """Return the versions: every operation already uses the newest one."""
@@ -402,4 +403,4 @@ def _merged(store: KeyStore, snapshot: Snapshot) -> Snapshot:
     known = snapshot.checkpoint.partitions
     if not snapshot.changes or not isinstance(known, Partitions):
         return snapshot
-    return Snapshot(store, evolve(snapshot.to_checkpoint(), partitions=snapshot.partitions.made()))
+    return Snapshot(store, evolve(snapshot.to_checkpoint(), partitions=snapshot.partitions.materialised()))

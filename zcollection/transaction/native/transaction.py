@@ -40,7 +40,7 @@ class NativeStage(Stage):
     is_clean: bool = True
 
     @property
-    def can_travel(self) -> bool:
+    def supports_workers(self) -> bool:
         """Whether other processes can write here: a session that was already written to cannot be forked."""
         return self.is_clean
 
@@ -86,15 +86,15 @@ class NativeTransaction(Transaction):
         The collection's store, and the session on the snapshot on which the change is based.
     documents
         Documents of the collection that are written with the change.
-    beside
+    extra_objects
         Further objects that are written with the change, by key: statistics of unchanged partitions.
     """
 
     store: TransactionalStore
     session: StoreSession
     documents: dict[str, bytes] = field(factory=dict)
-    beside: dict[str, bytes] = field(factory=dict)
-    _made: str | None = field(default=None, init=False)
+    extra_objects: dict[str, bytes] = field(factory=dict)
+    _committed_snapshot: str | None = field(default=None, init=False)
     _is_rebased: bool = field(default=False, init=False)
 
     def outcome(self, before: Listing) -> Listing | None:
@@ -102,9 +102,14 @@ class NativeTransaction(Transaction):
 
         None where the change was not committed, was rebased on changes of other writers, or changed the configuration.
         """
-        if self._made is None or self._is_rebased or self.replacement is not None or self.growth is not None:
+        if (
+            self._committed_snapshot is None
+            or self._is_rebased
+            or self.replacement is not None
+            or self.reconfiguration is not None
+        ):
             return None
-        return before.changed(SnapshotObjects(self.store, self._made), self._written, self._dropped)
+        return before.changed(SnapshotObjects(self.store, self._committed_snapshot), self._written, self._dropped)
 
     @property
     def stage(self) -> NativeStage:
@@ -119,18 +124,25 @@ class NativeTransaction(Transaction):
 
     async def commit(self) -> None:
         """Commit the session; rebase it where another writer has committed a change that does not conflict."""
-        changes = (self._written, self._dropped, self.replacement, self.growth, self.documents, self.beside)
+        changes = (
+            self._written,
+            self._dropped,
+            self.replacement,
+            self.reconfiguration,
+            self.documents,
+            self.extra_objects,
+        )
         if not any(changes) and self.restored is None:
             return
-        await self._objects.put(self.beside)
+        await self._objects.put(self.extra_objects)
         await self._remove_dropped()
-        if self.growth is not None:
-            grown = evolve(self.growth, changed=self.configuration.changed + 1)
-            await self.session.save_document(CONFIGURATION, grown.dump())
+        if self.reconfiguration is not None:
+            reconfigured = evolve(self.reconfiguration, changed=self.configuration.changed + 1)
+            await self.session.save_document(CONFIGURATION, reconfigured.dump())
         await self._complete_tree()
         for name, data in self.documents.items():
             await self.session.save_document(name, data)
-        while not await uninterrupted(self._commits):
+        while not await uninterrupted(self._try_commit):
             if self.replacement is not None:
                 message = (
                     f"{self.store.url} was changed by another writer; nothing was written, run the operation again"
@@ -140,7 +152,7 @@ class NativeTransaction(Transaction):
             await self.session.rebase()
             await self._check(SnapshotObjects(self.store, self.session.base))
 
-    async def _commits(self) -> bool:
+    async def _try_commit(self) -> bool:
         """Commit, and return whether the commit succeeded; False where another writer has committed since.
 
         Raises
@@ -151,13 +163,13 @@ class NativeTransaction(Transaction):
             The outcome of the commit is not known.
         """
         try:
-            self._made = await self.session.commit(self._message(), {ATTRIBUTE: self._metadata()})
+            self._committed_snapshot = await self.session.commit(self._message(), {ATTRIBUTE: self._metadata()})
         except StoreError as failure:
             # Only the answer may be lost, with the commit stored.
             if await self._is_committed(failure):
                 return True
             raise
-        return self._made is not None or await self._is_committed()
+        return self._committed_snapshot is not None or await self._is_committed()
 
     async def _remove_dropped(self) -> None:
         """Delete dropped partitions, but none that a new partitioning has written below a dropped one."""
@@ -167,7 +179,7 @@ class NativeTransaction(Transaction):
             below = [entry.key async for entry in self._objects.list(f"{path}/") if entry.is_prefix]
             obsolete += [key for key in below if key.rstrip("/") not in {*above, *self._written}]
             await self._objects.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})
-        if self.growth is not None:
+        if self.reconfiguration is not None:
             obsolete += abandoned_documents(self._dropped, self._partitions)
         await self._objects.delete(obsolete)
 
@@ -214,7 +226,7 @@ class NativeTransaction(Transaction):
         }
 
     async def _is_committed(self, failure: StoreError | None = None) -> bool:
-        """Return whether the history contains the commit, whatever the store has answered.
+        """Return whether the history contains the commit, regardless of the store's answer.
 
         Raises
         ------
@@ -259,7 +271,7 @@ class NativeTransaction(Transaction):
             old, new = (
                 Configuration.load(document, what=f"{CONFIGURATION} of {self.store.url}") for document in (before, now)
             )
-            if new.is_grown_from(old):
+            if new.is_changed_from(old):
                 message = (
                     f"the variables or the partitioning of {self.store.url} were changed meanwhile; nothing was written"
                 )

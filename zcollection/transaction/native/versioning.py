@@ -23,6 +23,7 @@ from zcollection.errors import (
     accepted,
 )
 from zcollection.model.documents import parse_json
+from zcollection.transaction.caches import Cache
 from zcollection.transaction.documents import CONFIGURATION, Configuration
 from zcollection.transaction.index import tree
 from zcollection.transaction.index.partitions import Candidates
@@ -33,7 +34,7 @@ from zcollection.transaction.native.zarr_objects import SnapshotObjects, unless_
 from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.transaction.versioning import Beginning, Versioning, exists
+from zcollection.transaction.versioning import TransactionFactory, Versioning, already_exists
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -42,15 +43,12 @@ if TYPE_CHECKING:
 _SOURCES: Final = "_sources.json"
 
 
-class _Last:
+class _Cache(Cache):
     """A cache of the last listing and of the last sources; the content of a snapshot never changes."""
 
     def __init__(self) -> None:
         self.listing: Listing | None = None
         self.sources: tuple[str | None, tuple[str, ...]] = None, ()
-
-    def __reduce__(self) -> tuple[type["_Last"], tuple[()]]:
-        return _Last, ()
 
 
 @frozen
@@ -69,9 +67,9 @@ class NativeVersioning(Versioning):
 
     store: TransactionalStore
     pinned_at: str | None = None
-    _last: _Last = field(factory=_Last, eq=False, repr=False, init=False)
+    _cache: _Cache = field(factory=_Cache, eq=False, repr=False, init=False)
 
-    async def _now(self) -> str:
+    async def _snapshot_id(self) -> str:
         now = self.pinned_at or await self.store.current()
         if now is None:
             raise self.not_found()
@@ -79,7 +77,7 @@ class NativeVersioning(Versioning):
 
     async def load(self) -> Configuration:
         """Return the configuration in the snapshot."""
-        return await self._configuration(await self._now())
+        return await self._configuration(await self._snapshot_id())
 
     async def _configuration(self, now: str) -> Configuration:
         async with unless_removed(self.store, now):
@@ -98,7 +96,7 @@ class NativeVersioning(Versioning):
             await transaction.commit()
             return transaction.configuration
 
-    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
+    async def creation(self, configuration: Configuration, operation: str, *, overwrite: bool) -> TransactionFactory:
         """Return a function that opens a transaction to create a collection and its partitions by one commit."""
         self.store.check_writable()
         return lambda: self._replacing(configuration, operation, overwrite=overwrite)
@@ -111,7 +109,7 @@ class NativeVersioning(Versioning):
         session = await self.store.begin(create=True)
         objects = SnapshotObjects(self.store, session.base)
         if not overwrite and (await objects.get([Read(GROUP_DOCUMENT)]))[0] is not None:
-            raise exists(self.store)
+            raise already_exists(self.store)
         made = evolve(configuration, version=await self._next_version(session.base))
         transaction = NativeTransaction(
             store=self.store,
@@ -135,7 +133,7 @@ class NativeVersioning(Versioning):
 
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
         """Return the partitions of the newest snapshot, or of the snapshot to which the reader is pinned."""
-        now = await self._now()
+        now = await self._snapshot_id()
         await self._check_configuration(now, configuration)
         return await self._listing(now, configuration).snapshot(candidates)
 
@@ -145,9 +143,9 @@ class NativeVersioning(Versioning):
             raise self.changed(configuration, current)
 
     def _listing(self, now: str, configuration: Configuration) -> Listing:
-        last = self._last.listing
+        last = self._cache.listing
         if last is None or last.commit != now:
-            last = self._last.listing = Listing(SnapshotObjects(self.store, now), configuration)
+            last = self._cache.listing = Listing(SnapshotObjects(self.store, now), configuration)
         return last
 
     async def is_outdated(self, snapshot: Snapshot) -> bool:  # noqa: ARG002 - a snapshot never changes
@@ -164,7 +162,7 @@ class NativeVersioning(Versioning):
         candidates: Candidates = None,
     ) -> AsyncIterator[NativeTransaction]:
         """Open a transaction in a new session; a session that is not committed leaves no trace."""
-        self._check_free()
+        self._check_writable()
         session = await self._session(configuration)
         listing = self._listing(session.base, configuration)
         transaction = NativeTransaction(
@@ -177,14 +175,14 @@ class NativeVersioning(Versioning):
         )
         async with unless_removed(self.store, session.base):
             yield transaction
-        self._last.listing = transaction.outcome(listing) or self._last.listing
+        self._cache.listing = transaction.outcome(listing) or self._cache.listing
 
     async def _session(self, configuration: Configuration) -> StoreSession:
         session = await self.store.begin()
         await self._check_configuration(session.base, configuration)
         return session
 
-    def _check_free(self) -> None:
+    def _check_writable(self) -> None:
         self.store.check_writable()
         if self.pinned_at is not None:
             message = f"{self.store.url} is pinned to snapshot {self.pinned_at}; open it without at=, with mode='rw', to write"
@@ -198,24 +196,24 @@ class NativeVersioning(Versioning):
             same = [path for path in objects if transaction.base.is_same(snapshot, path)]
             for path in same:
                 transaction.reads(path)
-            transaction.beside = dict(objects[path] for path in same)
+            transaction.extra_objects = dict(objects[path] for path in same)
             await transaction.commit()
 
     async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
         """Return the commits that led to the snapshot, oldest first."""
-        now = await self._now()
+        now = await self._snapshot_id()
         async with unless_removed(self.store, now):
             return tuple(_entry(commit) for commit in reversed((await self.store.history(now))[:last]))
 
     async def sources(self) -> tuple[str, ...]:
         """Return the sources of all commits, including commits that a vacuum has removed."""
-        now = await self._now()
-        if now != self._last.sources[0]:
-            self._last.sources = now, await self._sources(now)
-        return self._last.sources[1]
+        now = await self._snapshot_id()
+        if now != self._cache.sources[0]:
+            self._cache.sources = now, await self._sources(now)
+        return self._cache.sources[1]
 
     async def _sources(self, now: str) -> tuple[str, ...]:
-        known, names = self._last.sources
+        known, names = self._cache.sources
         newer: list[str] = []
         for commit in await self.store.history(now):
             entry = commit.metadata.get(ATTRIBUTE, {})
@@ -258,16 +256,16 @@ class NativeVersioning(Versioning):
 
     async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:  # noqa: ARG002 - a contract
         """Tag a snapshot in the store."""
-        self._check_free()
+        self._check_writable()
         known = await self.store.tags()
         if name in known:
             message = f"tag {name!r} of {self.store.url} is taken, by snapshot {known[name]}; accepted: another name"
             raise SettingError(message)
-        await self.store.add_tag(name, await (self._now() if version is None else self._resolved(version)))
+        await self.store.add_tag(name, await (self._snapshot_id() if version is None else self._resolved(version)))
 
     async def untag(self, configuration: Configuration, name: str) -> None:  # noqa: ARG002 - a contract
         """Remove a tag from the store."""
-        self._check_free()
+        self._check_writable()
         known = await self.store.tags()
         if name not in known:
             message = f"{self.store.url} has no tag {name!r}; {accepted(name, known)}"
@@ -303,7 +301,7 @@ class NativeVersioning(Versioning):
 
     async def newer(self, since: Label | None) -> list[Committed]:
         """Return the commits after a snapshot, each with the partitions whose stamps it changed."""
-        now = await self._now()
+        now = await self._snapshot_id()
         if now == since:
             return []
         async with unless_removed(self.store, now):
@@ -333,9 +331,9 @@ class NativeVersioning(Versioning):
 
     async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
         """Let the store expire old snapshots and delete their objects, after storing the names of the sources."""
-        self._check_free()
+        self._check_writable()
         limit = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=older_than)
-        if set(await self.sources()) != set(await self._kept_sources(await self._now())):
+        if set(await self.sources()) != set(await self._kept_sources(await self._snapshot_id())):
             await retrying(lambda: self._keep_sources(configuration))
         reclaimed = await self.store.vacuum(limit)
         return VacuumReport(stages=0, bytes=reclaimed.bytes, versions=reclaimed.snapshots)
@@ -371,7 +369,7 @@ class NativeVersioning(Versioning):
 
     async def zarr(self) -> "zarr.abc.store.Store":
         """Return the snapshot as a Zarr store."""
-        return await SnapshotObjects(self.store, await self._now()).zarr()
+        return await SnapshotObjects(self.store, await self._snapshot_id()).zarr()
 
 
 def _committed(commit: Commit, before: Mapping[str, str], stamps: Mapping[str, str]) -> Committed:

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
@@ -13,6 +13,7 @@ from zcollection.contracts.transactional import StoreFork, StoreSession, Transac
 from zcollection.engine.executor import gather
 from zcollection.engine.statistics import STATISTICS
 from zcollection.errors import CorruptionError, OutdatedError, StoreError
+from zcollection.transaction.caches import Cache
 
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest, Store
@@ -90,13 +91,10 @@ class ZarrObjects(Objects):
 
 
 @define(eq=False)
-class _Once:
-    """A value that is opened when it is first needed, and again in another process."""
+class _Opened(Cache):
+    """The snapshot as a Zarr store, once it was opened."""
 
-    value: Any = None
-
-    def __reduce__(self) -> tuple[type["_Once"], tuple[()]]:
-        return _Once, ()
+    store: "Store | None" = None
 
 
 @frozen
@@ -113,7 +111,7 @@ class SnapshotObjects(ZarrObjects):
 
     store: TransactionalStore
     snapshot: str
-    _opened: _Once = field(factory=_Once, eq=False, repr=False)
+    _opened: _Opened = field(factory=_Opened, eq=False, repr=False)
 
     async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
         """Return the bytes of each read, None where the object does not exist."""
@@ -128,10 +126,9 @@ class SnapshotObjects(ZarrObjects):
 
     async def zarr(self) -> "Store":
         """Return the snapshot as a Zarr store."""
-        if self._opened.value is None:
-            self._opened.value = await self.store.snapshot(self.snapshot)
-        store: Store = self._opened.value
-        return store
+        if self._opened.store is None:
+            self._opened.store = await self.store.snapshot(self.snapshot)
+        return self._opened.store
 
 
 @frozen

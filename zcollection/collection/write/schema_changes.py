@@ -41,9 +41,9 @@ async def add_variable(
     """Add a variable; see `Collection.add_variable`."""
     opened.store.check_writable()
     path = normalise_path(join(normalise_path(group), _checked(variable).name))
-    grown = opened.grown(_with(opened.schema, path, variable))
-    validate_codecs(grown.schema.select([path]), dimension=opened.dimension)
-    if function is not None and not grown.schema.spans(path, opened.dimension):
+    target = opened.with_schema(_with(opened.schema, path, variable))
+    validate_codecs(target.schema.select([path]), dimension=opened.dimension)
+    if function is not None and not target.schema.spans(path, opened.dimension):
         message = (
             f"variable {path!r} does not span {opened.dimension!r}, and a function computes partitions; accepted: no function, "
             f"and its values given to insert()"
@@ -52,10 +52,10 @@ async def add_variable(
 
     async def attempt() -> None:
         async with opened.begin("add variable") as transaction:
-            transaction.growth = grown.configuration
+            transaction.reconfiguration = target.configuration
             if function is not None:
                 await _compute(
-                    grown, opened.schema, transaction, path=path, function=function, halo=halo, progress=progress
+                    target, opened.schema, transaction, path=path, function=function, halo=halo, progress=progress
                 )
             elif variable.fill_value is None:
                 _check_empty(transaction, path)
@@ -74,13 +74,13 @@ async def drop_variable(opened: OpenCollection, name: str, *, progress: Progress
     if path in needed:
         message = f"variable {path!r} is {needed[path]}; accepted: any other variable"
         raise SchemaError(message)
-    grown = opened.grown(opened.schema.without_variable(path))
+    target = opened.with_schema(opened.schema.without_variable(path))
 
     async def attempt() -> None:
         async with opened.begin("drop variable") as transaction:
-            transaction.growth = grown.configuration
+            transaction.reconfiguration = target.configuration
             transaction.watch(lambda _: True)
-            await _rewrite_without(opened, grown, transaction, path, progress)
+            await _rewrite_without(opened, target, transaction, path, progress)
             await transaction.commit()
 
     await retrying(attempt)
@@ -112,7 +112,7 @@ def _check_empty(transaction: Transaction, path: str) -> None:
 
 
 async def _compute(
-    grown: OpenCollection,
+    target: OpenCollection,
     before: DatasetSchema,
     transaction: Transaction,
     *,
@@ -123,14 +123,14 @@ async def _compute(
 ) -> None:
     """Stage every partition with the new variable; all others keep their objects."""
     transaction.watch(lambda _: True)
-    windows = Windows(opened=grown, snapshot=transaction.base, halo=halo)
+    windows = Windows(opened=target, snapshot=transaction.base, halo=halo)
     windows.read_by(transaction, transaction.base.partitions)
-    fixed = await partition_groups.read_immutable(grown, transaction.base, before)
+    immutable = await partition_groups.read_immutable(target, transaction.base, before)
 
     def compute(rows: Dataset) -> Mapping[str, Any]:
         return _only(function(rows), path)
 
-    work, stage = Update(grown, compute, before, fixed), transaction.stage
+    work, stage = Update(target, compute, before, immutable), transaction.stage
     partitions = transaction.base.partitions
     with tracking(progress, len(partitions), "add variable") as advance:
         works = (work.staging(windows.plan(path, record), stage, {}) for path, record in partitions.items())
@@ -152,7 +152,7 @@ def _only(result: object, path: str) -> Mapping[str, Any]:
 
 
 async def _rewrite_without(
-    opened: OpenCollection, grown: OpenCollection, transaction: Transaction, path: str, progress: ProgressOption
+    opened: OpenCollection, target: OpenCollection, transaction: Transaction, path: str, progress: ProgressOption
 ) -> None:
     """Stage every group that contains a variable without it; the objects of all other variables are kept."""
     base = transaction.base
@@ -161,12 +161,12 @@ async def _rewrite_without(
         for partition, record in base.partitions.items()
         if partition_groups.declares(opened, record, path)
     }
-    fixed = base.immutable
-    if fixed is not None and partition_groups.declares(opened, fixed, path):
-        records[IMMUTABLE] = fixed
+    immutable = base.immutable
+    if immutable is not None and partition_groups.declares(opened, immutable, path):
+        records[IMMUTABLE] = immutable
     for partition in records:
         transaction.reads(partition)
-    work = _Dropping(opened, grown, transaction)
+    work = _Dropping(opened, target, transaction)
     with tracking(progress, len(records), "drop variable") as advance:
         works = (work.staging(partition, record) for partition, record in records.items())
         stage = transaction.stage.objects
@@ -179,23 +179,21 @@ class _Dropping:
     """One attempt at removing a variable from groups."""
 
     opened: OpenCollection
-    grown: OpenCollection
+    target: OpenCollection
     transaction: Transaction
 
     def staging(self, path: str, record: PartitionRecord) -> Work[StagedPartition]:
         base = partition_groups.group_of(self.opened, path, record)
-        group, written = self._write(path, record, partition_groups.variables_of(self.opened, record))
+        group, written = self._write(path, record)
         return (yield from self.transaction.stage.writing(path, evolve(group, base=base), written))
 
-    def _write(self, path: str, record: PartitionRecord, stored: frozenset[str]) -> tuple[GroupWrite, PartitionRecord]:
-        configuration = self.grown.configuration
+    def _write(self, path: str, record: PartitionRecord) -> tuple[GroupWrite, PartitionRecord]:
+        configuration = self.target.configuration
         if path == IMMUTABLE:
             schema = configuration.immutable_schema
-            kept = stored & schema.all_variables().keys()
-            return immutable_write(self.grown, schema, Dataset(schema, {}), kept=kept)
+            kept = partition_groups.variables_in(self.opened, record, schema)
+            return immutable_write(self.target, schema, Dataset(schema, {}), kept=kept)
         schema = configuration.rows_schema
-        kept = stored & schema.all_variables().keys()
-        group, written = partition_write(
-            self.grown, Key(record.key), Dataset(schema, {}), rows=record.rows, kept=frozenset(kept)
-        )
+        kept = partition_groups.variables_in(self.opened, record, schema)
+        group, written = partition_write(self.target, Key(record.key), Dataset(schema, {}), rows=record.rows, kept=kept)
         return group, evolve(written, axis_range=record.axis_range, origin=record.origin)

@@ -1,4 +1,4 @@
-"""Deliveries: datasets to insert, checked against the schema of the collection and converted to it."""
+"""Prepares datasets to insert: checks them against the schema of the collection, and converts them to it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
@@ -22,8 +22,8 @@ Missing = Literal["raise", "fill"]
 
 
 @frozen(kw_only=True)
-class Reading:
-    """The options for reading a dataset to insert; see `Collection.insert`.
+class InsertOptions:
+    """How a dataset to insert is checked and completed; see `Collection.insert`.
 
     Attributes
     ----------
@@ -49,13 +49,13 @@ class Reading:
 
 
 @frozen(kw_only=True)
-class Delivery:
+class PreparedDataset:
     """A dataset to insert, converted to the schema of the collection.
 
     Attributes
     ----------
     opened
-        The collection, with the variables that the delivery adds to it.
+        The collection, with the variables that the insert adds to it.
     dataset
         The dataset.
     ignored
@@ -70,7 +70,7 @@ class Delivery:
     added: tuple[str, ...]
 
 
-def delivery(given: object, opened: OpenCollection, reading: Reading) -> Delivery:
+def prepare(given: object, opened: OpenCollection, options: InsertOptions) -> PreparedDataset:
     """Return a dataset to insert, converted to the schema of the collection.
 
     Raises
@@ -78,19 +78,21 @@ def delivery(given: object, opened: OpenCollection, reading: Reading) -> Deliver
     SchemaError
         The dataset does not fit the schema, or lacks a variable.
     """
-    if isinstance(given, Dataset) and given.schema is opened.schema and not reading.columns:
-        _check_complete(given, opened, reading.missing)
-        return Delivery(opened=opened, dataset=given, ignored={}, added=())
+    if isinstance(given, Dataset) and given.schema is opened.schema and not options.columns:
+        _check_complete(given, opened, options.missing)
+        return PreparedDataset(opened=opened, dataset=given, ignored={}, added=())
     source = as_source(given)
     unknown = [path for path in source.variables if path not in opened.schema.all_variables()]
-    if unknown and reading.unknown == "raise":
+    if unknown and options.unknown == "raise":
         _refuse_unknown(unknown, opened)
-    grown = _grown(opened, source, unknown) if unknown and reading.unknown == "add" else opened
-    known = {path: item for path, item in source.variables.items() if path in grown.schema.all_variables()}
-    arrays, ignored = evolve(source, variables=known).conformed(grown.schema, reading.conventions)
-    dataset = Dataset(grown.schema, {**arrays, **_columns(reading.columns or {}, arrays, grown)})
-    _check_complete(dataset, grown, reading.missing)
-    return Delivery(opened=grown, dataset=dataset, ignored=ignored, added=tuple(unknown) if grown is not opened else ())
+    target = _with_variables(opened, source, unknown) if unknown and options.unknown == "add" else opened
+    known = {path: item for path, item in source.variables.items() if path in target.schema.all_variables()}
+    arrays, ignored = evolve(source, variables=known).conformed(target.schema, options.conventions)
+    dataset = Dataset(target.schema, {**arrays, **_columns(options.columns or {}, arrays, target)})
+    _check_complete(dataset, target, options.missing)
+    return PreparedDataset(
+        opened=target, dataset=dataset, ignored=ignored, added=tuple(unknown) if target is not opened else ()
+    )
 
 
 def _refuse_unknown(unknown: list[str], opened: OpenCollection) -> None:
@@ -101,7 +103,7 @@ def _refuse_unknown(unknown: list[str], opened: OpenCollection) -> None:
     raise SchemaError(message)
 
 
-def _grown(opened: OpenCollection, source: InputDataset, unknown: Iterable[str]) -> OpenCollection:
+def _with_variables(opened: OpenCollection, source: InputDataset, unknown: Iterable[str]) -> OpenCollection:
     """Return the collection with new variables and their dimensions."""
     schema = opened.schema
     variables = {path: _declared(path, source.variables[path], opened) for path in unknown}
@@ -112,9 +114,9 @@ def _grown(opened: OpenCollection, source: InputDataset, unknown: Iterable[str])
         for group in ancestors(split(path)[0])
         if (group, name) in source.lengths and not _is_seen(schema, path, name)
     }
-    grown = opened.grown(schema.with_variables(variables, dimensions=dimensions))
-    validate_codecs(grown.schema.select(variables), dimension=opened.dimension)
-    return grown
+    target = opened.with_schema(schema.with_variables(variables, dimensions=dimensions))
+    validate_codecs(target.schema.select(variables), dimension=opened.dimension)
+    return target
 
 
 def _is_seen(schema: DatasetSchema, path: str, dimension: str) -> bool:
@@ -132,7 +134,7 @@ def _declared(path: str, variable: InputVariable, opened: OpenCollection) -> Var
         declared = schema_of_array(name, variable.values, (opened.dimension,))
     else:
         message = (
-            f"variable {path!r} is unknown, and an array with {np.ndim(variable.values)} dimensions does not name them; give it as an "
+            f"variable {path!r} is unknown, and an array with {np.ndim(variable.values)} dimensions has no dimension names; pass it as an "
             f"xarray.Variable, or call add_variable() first"
         )
         raise SchemaError(message)
@@ -181,9 +183,7 @@ def _column(name: str, value: Any, arrays: Mapping[str, Any], opened: OpenCollec
     declared = opened.schema.get_variable(name)
     if name in arrays or declared.dimensions != (opened.dimension,):
         what = "is in the dataset too" if name in arrays else f"has the dimensions {declared.dimensions}"
-        message = (
-            f"columns= names {name!r}, which {what}; accepted: a variable along {opened.dimension!r} alone, given once"
-        )
+        message = f"columns= names {name!r}, which {what}; accepted: a variable whose only dimension is {opened.dimension!r}, in one place"
         raise SchemaError(message)
     if np.ndim(value) == 0:
         return np.full(rows, value)

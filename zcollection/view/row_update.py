@@ -16,16 +16,16 @@ from zcollection.errors import SchemaError
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
-from zcollection.view.pair import Pair
+from zcollection.view.open_view import OpenView
 
 
 @frozen(kw_only=True)
-class SomeRows:
+class RowUpdate:
     """The user's function, called with the selected rows of a partition.
 
     Attributes
     ----------
-    pair, request
+    opened, request
         The view, and the requested rows.
     function, given, conventions
         The function, the variables that it receives, and how attributes of the returned variables are treated.
@@ -33,7 +33,7 @@ class SomeRows:
         The keys of the partitions, by path.
     """
 
-    pair: Pair
+    opened: OpenView
     request: Request
     function: UpdateFunction
     given: DatasetSchema
@@ -50,7 +50,7 @@ class SomeRows:
         path
             The path of the partition.
         """
-        own, dimension = self.pair.own.schema, self.pair.own.dimension
+        own, dimension = self.opened.own.schema, self.opened.own.dimension
         positions = self._positions(window.rows, path)
         if not positions.size:
             return Dataset(own, {})
@@ -63,14 +63,14 @@ class SomeRows:
         where = self.request.where
         if isinstance(where, Rows):
             part = where.part(path)
-            return np.empty(0, np.intp) if part is None else part.found.positions
+            return np.empty(0, np.intp) if part is None else part.selected.positions
         bound, key = self.request.bound, self.keys[path]
         columns = {name: rows.get_variable(name).to_numpy() for name in bound.variables}
-        mask = bound.mask(columns | {name: key[name] for name in bound.fields}, rows.sizes[self.pair.own.dimension])
+        mask = bound.mask(columns | {name: key[name] for name in bound.fields}, rows.sizes[self.opened.own.dimension])
         return np.flatnonzero(mask)
 
     def _merged(self, after: Dataset, before: Dataset, positions: NDArray[np.intp]) -> Iterator[tuple[str, object]]:
-        theirs = self.pair.base.schema.all_variables()
+        theirs = self.opened.base.schema.all_variables()
         for path, variable in after.all_variables().items():
             if path in theirs:
                 message = (
@@ -79,7 +79,7 @@ class SomeRows:
                 )
                 raise SchemaError(message)
             values = before.get_variable(path).to_numpy().copy()
-            at = variable.dimensions.index(self.pair.own.dimension)
+            at = variable.dimensions.index(self.opened.own.dimension)
             index: tuple[Any, ...] = (*(slice(None),) * at, positions)
             values[index] = variable.to_numpy()
             yield path, values

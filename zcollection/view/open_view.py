@@ -13,7 +13,7 @@ from zcollection.view.chain import Chain, identity
 
 
 @frozen
-class Pair:
+class OpenView:
     """An open view.
 
     Attributes
@@ -136,10 +136,10 @@ async def _was_repartitioned(base: OpenCollection) -> bool:
     return any(entry.operation in {"repartition", "rollback"} for entry in await versioning.history())
 
 
-def _check_equal(pair: Pair, name: str, own: object, base: object) -> None:
+def _check_equal(opened: OpenView, name: str, own: object, base: object) -> None:
     if own != base:
         message = (
-            f"the view {pair.own.store.url} was made for a base with the {name} {own!r}, and {pair.base.store.url} has {base!r}; "
+            f"the view {opened.own.store.url} was created for a base with the {name} {own!r}, and {opened.base.store.url} has {base!r}; "
             f"open it with its own base, or create another view"
         )
         raise SchemaError(message)
