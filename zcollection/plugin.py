@@ -9,9 +9,6 @@ A plugin is a module named by an entry point of the group ``zcollection``. It im
         yield Provides("hexagon", target="my_package.hexagon:Hexagon", summary="By hexagonal cell")
 """
 
-import warnings
-from typing import TYPE_CHECKING, Any
-
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.sampling import PartitionSampling
 from zcollection.collection.read.zones import PartitionZones
@@ -228,15 +225,3 @@ __all__ = [
     "unfenced",
     "uninterrupted",
 ]
-
-
-if not TYPE_CHECKING:  # so that type checkers report unknown names
-
-    def __getattr__(name: str) -> Any:
-        """Return a name under its deprecated name, with a warning."""
-        if name != "length_of":
-            message = f"module {__name__!r} has no attribute {name!r}"
-            raise AttributeError(message)
-        message = f"{__name__}.length_of is deprecated, and will be removed in release 2028.1.0; use duration_of"
-        warnings.warn(message, DeprecationWarning, stacklevel=2)
-        return duration_of

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -31,18 +31,6 @@ from zcollection.testing.repeatable import RepeatableSuite
 from zcollection.testing.suite import a_quarter, skip_unless
 
 __all__ = ["PartitioningSuite", "strings", "table"]
-
-
-if not TYPE_CHECKING:  # so that type checkers report unknown names
-
-    def __getattr__(name: str) -> Any:
-        """Return a name under its deprecated name, with a warning."""
-        if name != "texts":
-            message = f"module {__name__!r} has no attribute {name!r}"
-            raise AttributeError(message)
-        message = f"{__name__}.texts is deprecated, and will be removed in release 2028.1.0; use strings"
-        warnings.warn(message, DeprecationWarning, stacklevel=2)
-        return strings
 
 
 Check = Callable[[Partitioning, Any], None]
