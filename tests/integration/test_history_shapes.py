@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import segmenting
+from effort import cases, every_value
 from versions import create, place, rows
 
 import zcollection as zc
@@ -16,8 +17,7 @@ def seen(collection):
     return [found[name].to_numpy()[order].tolist() for name in ("time", "value")], collection.partitions()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("forms", [("date:M", "date:h"), ("date:h", "date:Y", "date:D")])
+@pytest.mark.parametrize(("kind", "forms"), every_value(KINDS, [("date:M", "date:h"), ("date:h", "date:Y", "date:D")]))
 def test_versions_before_and_after_a_repartition_read_as_they_were(kind, forms, tmp_path):
     made = create(place(kind, tmp_path), **({} if kind == "icechunk" else {"keep": 99}))
     made.insert(rows(range(0, 900, 29), 1))
@@ -47,7 +47,7 @@ def test_versions_before_and_after_a_repartition_read_as_they_were(kind, forms, 
         assert made.verify(data=True).is_clean
 
 
-@pytest.mark.parametrize("kind", ["memory", "bucket"])
+@pytest.mark.parametrize("kind", cases("memory", thorough=["bucket"]))
 def test_versions_of_a_collection_in_segments_read_as_they_were(kind, tmp_path, monkeypatch):
     segmenting.patch(monkeypatch, size=4)
     made = create(place(kind, tmp_path), keep=99)

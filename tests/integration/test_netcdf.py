@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
+from effort import every_value
 
 import zcollection as zc
 
@@ -130,7 +131,7 @@ def float_time(file, rows):
     variable(file, "t", ("time",), "f4", rows)
 
 
-KINDS = (packed, masked, described, texts, noleap, days_360, float_time)
+KINDS = (packed, masked, texts, described, noleap, days_360, float_time)
 
 
 def opened(path):
@@ -165,7 +166,7 @@ def collection_of(folder, first, resolution="D"):
     return zc.create_collection(folder / "c", schema=schema, axis="time", partitioning=by_time)
 
 
-CASES = [(kind, decoded) for kind in KINDS for decoded in (True, False) if decoded or kind is not texts]
+CASES = [(kind, decoded) for kind, decoded in every_value(KINDS, (True, False)) if decoded or kind is not texts]
 """Characters that are not decoded stay characters."""
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import oracle
 import pandas as pd
 import pytest
-from effort import examples
+from effort import cases, every_pair, examples
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,12 +68,14 @@ def check(partitioning, merge, inserts, *, schema):
     assert len(collection.partitions()) == len(wanted.groupby(keys))
 
 
-@pytest.mark.parametrize("pieces", [1, 50])
-@pytest.mark.parametrize("merge", MERGES)
-@pytest.mark.parametrize("partitioning", PARTITIONINGS)
-def test_a_hundred_thousand_rows_equal_pandas(partitioning, merge, pieces):
+ROWS_IN_PIECES = cases((20_000, 1), (20_000, 8), thorough=[(100_000, 1), (100_000, 50)])
+
+
+@pytest.mark.parametrize(("partitioning", "merge", "size"), every_pair(PARTITIONINGS, MERGES, ROWS_IN_PIECES))
+def test_many_rows_equal_pandas(partitioning, merge, size):
+    rows, pieces = size
     rng = np.random.default_rng([MERGES.index(merge), pieces, len(partitioning)])
-    frame = oracle.make_rows(rng, 100_000)
+    frame = oracle.make_rows(rng, rows)
     inserts = [frame.iloc[part] for part in np.array_split(np.arange(len(frame)), pieces)]
     check(partitioning, merge, inserts, schema=make_schema(partitioning))
 

@@ -66,8 +66,14 @@ def assert_is_as_anew(collection, other, expected):
     ("before", "after", "times"),
     [
         *(("days", after, DAYS) for after in PARTITIONINGS),
-        *(("months", after, SCATTERED) for after in PARTITIONINGS),
-        *(("cycles of platforms", after, SCATTERED) for after in ("days", "platforms", "pairs of cycles")),
+        *cases(
+            ("months", "days", SCATTERED),
+            ("cycles of platforms", "platforms", SCATTERED),
+            thorough=[
+                *(("months", after, SCATTERED) for after in PARTITIONINGS if after != "days"),
+                *(("cycles of platforms", after, SCATTERED) for after in ("days", "pairs of cycles")),
+            ],
+        ),
     ],
 )
 def test_it_is_as_if_it_had_been_partitioned_so_from_the_beginning(before, after, times, tmp_path):

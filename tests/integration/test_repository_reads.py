@@ -27,7 +27,7 @@ def asked(monkeypatch):
 
 def test_a_query_of_one_day_asks_for_what_it_reads(asked, tmp_path):
     found = []
-    for count in (60, 300):
+    for count in (40, 160):
         url = f"icechunk://{tmp_path}/{count}"
         partitioning = zc.partitioning.Date(("time",), resolution="D")
         zc.create_collection(url, schema=SCHEMA.build(), axis="time", partitioning=partitioning).insert(

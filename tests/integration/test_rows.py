@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from backends import Place
-from hypothesis import assume, given, settings
+from effort import examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -321,7 +322,7 @@ def test_the_asynchronous_twins(place, frame):
     assert gone == (frame["flag"] == 3).sum()
 
 
-@settings(max_examples=8, deadline=None)
+@examples(25)
 @given(
     steps=st.lists(
         st.sampled_from(["insert", "upsert", "concat", "update", "delete", "replace"]), min_size=1, max_size=5

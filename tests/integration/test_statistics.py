@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tracks
 from backends import Place
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -72,7 +73,7 @@ def done(collection, step, random):
     return collection
 
 
-@settings(max_examples=12)
+@examples(25)
 @given(
     steps=st.lists(st.sampled_from(STEPS), min_size=1, max_size=4).filter(lambda steps: steps.count("drop") < 2),
     store=st.sampled_from(["memory", "icechunk+memory"]),

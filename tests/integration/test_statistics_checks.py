@@ -6,13 +6,17 @@ import pytest
 import tracks
 from attrs import evolve
 from backends import Place
+from effort import every_value
 
 from zcollection.conditions.zones import Zones
 
 FIRST, SECOND = "year=2024/month=01/day=01", "year=2024/month=01/day=02"
 
 
-@pytest.fixture(params=["file", "memory", "icechunk"])
+STORES = ["file", "memory", "icechunk"]
+
+
+@pytest.fixture(params=STORES)
 def url(request, tmp_path):
     return Place(request.param, tmp_path, request).url
 
@@ -63,19 +67,19 @@ def test_a_chunk_of_an_older_generation_is_found(url):
     assert [(one.partition, one.chunk) for one in report.problems] == [(FIRST, "flag/c/2")]
 
 
-@pytest.mark.parametrize(
-    ("changed", "partitions"),
-    [
-        ({"upper": lambda bounds: bounds - bounds.dtype.type(1)}, 1),
-        ({"lower": lambda bounds: bounds + bounds.dtype.type(1)}, 1),
-        ({"empty": np.ones_like}, 1),
-        ({"missing": np.zeros_like}, 1),
-        ({"upper": lambda bounds: bounds + bounds.dtype.type(1)}, 0),
-        ({"known": np.zeros_like, "upper": np.zeros_like}, 0),
-    ],
-    ids=["upper", "lower", "empty", "missing", "wider", "unknown"],
-)
-def test_statistics_that_exclude_values_are_found(url, changed, partitions):
+CHANGES = {
+    "upper": ({"upper": lambda bounds: bounds - bounds.dtype.type(1)}, 1),
+    "lower": ({"lower": lambda bounds: bounds + bounds.dtype.type(1)}, 1),
+    "empty": ({"empty": np.ones_like}, 1),
+    "missing": ({"missing": np.zeros_like}, 1),
+    "wider": ({"upper": lambda bounds: bounds + bounds.dtype.type(1)}, 0),
+    "unknown": ({"known": np.zeros_like, "upper": np.zeros_like}, 0),
+}
+
+
+@pytest.mark.parametrize(("url", "change"), every_value(STORES, CHANGES), indirect=["url"])
+def test_statistics_that_exclude_values_are_found(url, change):
+    changed, partitions = CHANGES[change]
     collection = created(url)
     known = kept.loaded(collection, FIRST)
     names = ("lower", "upper", "missing", "empty", "known")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tracks
 from backends import Place
+from effort import every_value
 
 import zcollection as zc
 
@@ -37,7 +38,10 @@ def created(url, seed=0, **options):
     return made
 
 
-@pytest.fixture(params=["file", "memory", "icechunk"])
+STORES = ["file", "memory", "icechunk"]
+
+
+@pytest.fixture(params=STORES)
 def url(request, tmp_path):
     return Place(request.param, tmp_path, request).url
 
@@ -73,7 +77,7 @@ def test_lost_ones_are_noted_and_made_again(collection):
     assert_told_and_mended(collection, before, partitions=0)
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(("url", "damage"), every_value(STORES, DAMAGES), indirect=["url"])
 def test_damaged_ones_are_named_and_made_again(collection, damage):
     if damage == "empty" and collection.store.url.scheme == "icechunk":
         pytest.skip("Icechunk 2 takes an empty chunk for none")

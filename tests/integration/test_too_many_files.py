@@ -6,6 +6,7 @@ from pathlib import Path
 
 import entries
 import pytest
+from effort import cases
 
 import zcollection as zc
 
@@ -55,7 +56,7 @@ print("insert 89 done")
 """
 
 
-@pytest.mark.parametrize("spare", [0, 1, 2, 3, 5, 9])
+@pytest.mark.parametrize("spare", cases(0, 2, 5, thorough=[1, 3, 9]))
 @pytest.mark.parametrize("scheme", ["file", "icechunk"])
 def test_a_process_without_files_to_open(scheme, spare, tmp_path):
     url = f"{scheme}://{tmp_path}/collection"

@@ -36,7 +36,3 @@ class TestFsspecOnMinistack(OnServer):
 
 class TestObstoreOnMoto(OnServer):
     server, driver = "moto_server", "obstore"
-
-
-class TestFsspecOnMoto(OnServer):
-    server, driver = "moto_server", "fsspec"
