@@ -277,7 +277,7 @@ def _published_checkpoint() -> None:
 
     async def write_checkpoint(store: Any, configuration: Any) -> int:
         taken = await snapshots.take(store, configuration)
-        await catalog.save(store, taken.to_checkpoint())
+        await catalog.save(store, taken.to_checkpoint(), in_segments=configuration.segments)
         return taken.version
 
     catalog_writing.write_checkpoint = write_checkpoint

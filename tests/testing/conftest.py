@@ -8,7 +8,7 @@ from hypothesis import Phase, settings
 @pytest.fixture(autouse=True)
 def _the_same_cases_every_time():
     before = settings.get_current_profile_name()
-    settings.register_profile("same", max_examples=100, derandomize=True, database=None, phases=[Phase.generate])
+    settings.register_profile("same", max_examples=60, derandomize=True, database=None, phases=[Phase.generate])
     settings.load_profile("same")
     yield
     settings.load_profile(before)
