@@ -54,7 +54,7 @@ def _validated_snapshot() -> None:
     from zcollection.engine import read
 
     GenerationCheck.__call__ = nothing
-    read._check_limits = nothing  # which would detect some of them
+    read.check_limits = nothing  # which would detect some of them
 
 
 @step(
@@ -443,7 +443,7 @@ def _record_id() -> None:
 def _limits() -> None:
     from zcollection.engine import read
 
-    read._check_limits = nothing
+    read.check_limits = nothing
 
 
 @step("a change at a symbolic link is rejected before the commit", "tests/integration/test_links.py")

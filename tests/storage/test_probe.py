@@ -29,7 +29,7 @@ class CarelessBucket(Bucket):
 @pytest.fixture(autouse=True)
 def _stores(register, monkeypatch):
     register(Careless, name="careless")
-    monkeypatch.setattr(probe, "_PROVEN", set())
+    monkeypatch.setattr(probe, "_PASSED", set())
     yield
     BUCKETS.clear()
 

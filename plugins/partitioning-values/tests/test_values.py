@@ -138,7 +138,7 @@ def test_an_integer_beyond_int64_is_refused():
 def test_half_a_character_has_no_path():
     partitioning = Values(("v",), types=("text",))
     (text,) = partitioning.keys({"v": np.array(["\ud800"])})["v"].tolist()
-    with pytest.raises(PartitionError, match="'v' has the value .*; accepted: str, without halves of characters"):
+    with pytest.raises(PartitionError, match="'v' has the value .*; accepted: str, without lone surrogates"):
         partitioning.encode({"v": text})
 
 
