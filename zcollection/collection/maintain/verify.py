@@ -279,40 +279,54 @@ class GroupCheck:
         plausible = [layout for layout in layouts if layout.chunk_count <= _FACTOR * (len(sizes) + 1)]
         expected = dict(chain(*(self._expected(group, layout) for layout in plausible)))
         documents = self._documents(group, layouts)
-        keys = {key: group.document if key == GROUP_DOCUMENT else group.prefix + key for key in documents}
-        contents = dict(zip(keys, (yield from fetch([Read(key) for key in keys.values()])), strict=True))
-        defects = {key: self._document_defect(key, contents[key], documents[key]) for key in documents}
-        wrong = {key: defect for key, defect in defects.items() if defect is not None}
-        problems = [self._document_problem(key, defect) for key, defect in wrong.items()]
-        for layout in layouts:
-            if layout not in plausible:
-                what = f"its record implies {layout.chunk_count} chunks, but there are only {len(sizes)} objects"
-                problems.append(Problem(partition=self.path, variable=layout.path, what=what))
-        for key, layout in expected.items():
-            if sizes.get(key, 0) == 0:
-                state = "is missing" if key not in sizes else "is empty"
-                problems.append(Problem(partition=self.path, variable=layout.path, chunk=key, what=f"it {state}"))
-        present = [key for key in expected if sizes.get(key)]
+        wrong = yield from self._wrong_documents(group, documents)
         form = Form.of_group(group, dimension=self.opened.dimension)
         has_statistics = form.key in sizes
         known = (yield from reading_statistics(group, dimension=self.opened.dimension)) if has_statistics else None
+        present = [key for key in expected if sizes.get(key)]
+        chunks = {key: expected[key] for key in present if self.sample.has(self.path, key)}
+        problems = [
+            *(self._document_problem(key, defect) for key, defect in wrong.items()),
+            *(self._implausible(layout, len(sizes)) for layout in layouts if layout not in plausible),
+            *(self._missing(key, layout, sizes) for key, layout in expected.items() if not sizes.get(key)),
+        ]
         if has_statistics and known is None and GROUP_DOCUMENT not in wrong:
             problems.append(Problem(partition=self.path, what=_NO_STATISTICS.format(form.key)))
-        chunks = {key: expected[key] for key in present if self.sample.has(self.path, key)}
         if chunks:
             problems += yield from self._damaged(group, chunks, ChunkCheck(form, known))
-        unknown = sorted(sizes.keys() - {*expected, *documents, form.key})
-        notes = [f"{group.prefix}{key} is not part of the collection" for key in unknown]
         # Writing documents cannot restore a group that has no objects, or that belongs to another generation or partition.
-        is_repairable = sizes and wrong.get(GROUP_DOCUMENT) != _OTHER
+        is_repairable = bool(sizes) and wrong.get(GROUP_DOCUMENT) != _OTHER
         if is_repairable and GROUP_DOCUMENT in wrong and (foreign := (yield from self._foreign_rows(group))):
             is_repairable = False
             problems.append(Problem(partition=self.path, what=foreign))
-        corrected = {keys[key]: documents[key] for key in wrong} if is_repairable else {}
-        lacks = self.path != IMMUTABLE and form.key is not None and not has_statistics
+        unknown = sorted(sizes.keys() - {*expected, *documents, form.key})
         return CheckedGroup(
-            tuple(problems), tuple(notes), len(present), corrected, chunks_read=len(chunks), lacks_statistics=lacks
+            tuple(problems),
+            tuple(f"{group.prefix}{key} is not part of the collection" for key in unknown),
+            len(present),
+            {_document_key(group, key): documents[key] for key in wrong} if is_repairable else {},
+            chunks_read=len(chunks),
+            lacks_statistics=self.path != IMMUTABLE and form.key is not None and not has_statistics,
         )
+
+    def _wrong_documents(self, group: GroupRead, documents: Mapping[str, bytes]) -> Work[dict[str, str]]:
+        """Return the defects of those of the expected documents that are not stored as expected, by key."""
+        contents = yield from fetch([Read(_document_key(group, key)) for key in documents])
+        defects = {
+            key: self._document_defect(key, content, documents[key])
+            for key, content in zip(documents, contents, strict=True)
+        }
+        return {key: defect for key, defect in defects.items() if defect is not None}
+
+    def _implausible(self, layout: ArrayLayout, count: int) -> Problem:
+        """Return the problem of an array that would have far more chunks than the group has objects."""
+        what = f"its record implies {layout.chunk_count} chunks, but there are only {count} objects"
+        return Problem(partition=self.path, variable=layout.path, what=what)
+
+    def _missing(self, key: str, layout: ArrayLayout, sizes: Mapping[str, int]) -> Problem:
+        """Return the problem of a chunk that is missing or empty."""
+        state = "is empty" if key in sizes else "is missing"
+        return Problem(partition=self.path, variable=layout.path, chunk=key, what=f"it {state}")
 
     @staticmethod
     def _listed(group: GroupRead) -> Work[dict[str, int]]:
@@ -398,3 +412,8 @@ class GroupCheck:
             if contradiction is not None:
                 problems.append(Problem(partition=self.path, variable=layout.path, chunk=key, what=contradiction))
         return problems
+
+
+def _document_key(group: GroupRead, key: str) -> str:
+    """Return the key in the store of a document of a group; that of the group itself may be elsewhere than its objects."""
+    return group.document if key == GROUP_DOCUMENT else group.prefix + key
