@@ -140,7 +140,7 @@ def test_input_that_nobody_should_believe_raises_only_our_errors():
 
 
 def test_a_step_of_the_protocol_that_is_taken_away_is_missed():
-    found = figures("mutants", "--steps", "user code sees partitions of one version only", "a lost record is missed")
+    found = figures("mutants", "--steps", "user code sees partitions of one version only", "a lost record is detected")
     assert found["caught"] == 2
 
 
