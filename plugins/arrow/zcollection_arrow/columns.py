@@ -152,7 +152,7 @@ class Column:
         """Return which values are missing, as in conditions: NaN, NaT and the fill value."""
         fill, kind = self.variable.fill_value, values.dtype.kind
         found: Missing = np.isnan(values) if kind == "f" else np.isnat(values) if kind in "Mm" else None
-        if fill is not None and fill == fill:  # noqa: PLR0124 - NaN is not itself
+        if fill is not None and fill == fill:  # noqa: PLR0124 - NaN differs from itself
             equal = values == fill
             found = equal if found is None else found | equal
         return found

@@ -117,7 +117,7 @@ class Coverage(Printed):
 
     @property
     def lateness(self) -> Lateness:
-        """The lateness of all rows: the time of the commit that inserted a row minus the row's value of the axis."""
+        """The lateness of all rows: the time at which the insert of a row began, minus the row's value of the axis."""
         total = self.total
         return Lateness(
             rows=total.lateness_rows,

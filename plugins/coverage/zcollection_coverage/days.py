@@ -26,7 +26,7 @@ class DayCoverage(Record):
     rows
         The number of distinct values.
     expected
-        The number of rows at the expected step, in the part of the day between the first and the last row of all.
+        The number of rows at the expected step, in the part of the day between the first and the last row of the collection.
     share
         `rows` divided by `expected`, at most 1.
     calendar

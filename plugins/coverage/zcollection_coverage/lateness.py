@@ -1,4 +1,4 @@
-"""The lateness of rows: the time of the commit that inserted a row minus the row's value of the axis, computed from runs of rows.
+"""The lateness of rows: the time at which the insert of a row began, minus the row's value of the axis; computed from runs.
 
 The lateness of the rows of one run that were inserted together is an arithmetic progression. A year with one row per second is
 therefore measured without a value for each row.
@@ -29,15 +29,15 @@ _LARGEST: Final = 2**62
 
 @frozen(kw_only=True, repr=False)
 class Lateness(Printed):
-    """The lateness of rows: the time of the commit that inserted a row minus the row's value of the axis.
+    """The lateness of rows: the time at which the insert of a row began, minus the row's value of the axis.
 
     Attributes
     ----------
     rows
         The number of rows whose lateness is known.
     median, ninety, largest
-        As `numpy.timedelta64`: the median, the 90th percentile and the maximum. The two first ones are values of rows, without
-        interpolation. Negative for times in the future. None if no lateness is known.
+        As `numpy.timedelta64`: the median, the 90th percentile and the maximum. The median and the percentile are values of rows,
+        without interpolation. Negative for times in the future. None if no lateness is known.
     """
 
     rows: int = 0

@@ -50,7 +50,7 @@ class Periods:
         is_by_date = partitioning.time_variables == (axis,) and fields == _FIELDS[: len(fields)]
         if not is_by_date or calendar is None or not keys:
             return None
-        named = "proleptic_gregorian" if scale.dtype.kind == "M" else calendar  # as datetime64 names days
+        named = "proleptic_gregorian" if scale.dtype.kind == "M" else calendar  # the calendar of datetime64
         numbers = _counted({name: np.array([key[name] for key in keys], np.int64) for name in fields}, named)
         begins, ends = (_begins(each, fields, named, scale) for each in (numbers, numbers + 1))
         return cls(begins=begins, ends=ends, numbers=numbers, calendar=named, fields=fields)

@@ -69,8 +69,8 @@ class PartCoverage(Record):
     without_value
         The number of rows without a value of the axis.
     expected
-        The number of rows at the expected step. For a partition by date it counts the part of its period between the first and
-        the last row of all; for others the range from its own first to its last row. None if the step is unknown.
+        The number of rows at the expected step. For a partition by date it counts the part of its period between the first and the last
+        row of the collection; for others the range from its own first to its last row. None if the step is unknown.
     share
         The number of distinct values divided by `expected`, at most 1.
     gaps, gap_length, largest_gap

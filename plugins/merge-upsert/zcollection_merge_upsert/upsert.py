@@ -108,7 +108,7 @@ def _last_of_each(inserted: NDArray[Any]) -> NDArray[np.intp]:
 
 def _is_sorted(rows: NDArray[Any]) -> bool:
     """Return whether rows are in ascending order; False if there is NaN or NaT."""
-    with np.errstate(invalid="ignore"):  # NumPy warns of complex ones
+    with np.errstate(invalid="ignore"):  # NumPy warns about complex values
         return bool((rows[1:] >= rows[:-1]).all())
 
 

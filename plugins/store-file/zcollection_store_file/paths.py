@@ -94,7 +94,7 @@ class Paths:
         Raises
         ------
         StoreError
-            The key leaves the root, by its text or through a symbolic link, or is not that of an object.
+            The key leaves the root, lexically (``..``) or through a symbolic link, or is not that of an object.
         """
         self.check(key)
         return self.below(key)
@@ -105,7 +105,7 @@ class Paths:
         Raises
         ------
         StoreError
-            The key is not one of an object, or leaves the root, by its text or through a symbolic link to a directory.
+            The key is not that of an object, or leaves the root, lexically or through a symbolic link to a directory.
         """
         self.check(key)
         return self._named(key)
@@ -116,7 +116,7 @@ class Paths:
         Raises
         ------
         StoreError
-            The key leaves the root by its text, or is not that of an object.
+            The key leaves the root lexically (``..``), or is not that of an object.
         """
         self.check(key)
         return under(self.root, key)
@@ -127,7 +127,7 @@ class Paths:
         Raises
         ------
         StoreError
-            The prefix leaves the root by its text, or does not end with "/".
+            The prefix leaves the root lexically (``..``), or does not end with "/".
         """
         self._check_prefix(prefix)
         return under(self.root, prefix[:-1]) if prefix else self.root

@@ -43,7 +43,7 @@ _MISLEADING: Final = {
         ),
     ),
 }
-"""The causes of permanent failures, by a text in the error of obstore."""
+"""The causes of permanent failures, by a substring of the error of obstore."""
 
 _OTHER_LENGTH: Final = "the length of the answer differs from its Content-Length"
 

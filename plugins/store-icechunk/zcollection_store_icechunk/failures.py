@@ -37,7 +37,7 @@ _DAMAGED: Final = (
     "deserializ",
     "i/o error",
 )
-"""Texts in errors about an existing object that cannot be decoded; they differ between releases of Icechunk."""
+"""Substrings of errors about an existing object that cannot be decoded; they differ between releases of Icechunk."""
 
 _NEWER: Final = ("please upgrade the icechunk", "invalid spec version")
 _REMOTE: Final = (
@@ -67,7 +67,7 @@ _REMOTE: Final = (
         "check the server and the connection, and run the operation again",
     ),
 )
-"""Texts in errors of object storage, each with a reason and the next step; the first match is used."""
+"""Substrings of errors of object storage, each with a reason and the next step; the first match is used."""
 
 _PANICS: Final = frozenset({"PanicException", "RustPanic"})
 _SCARCE: Final = "too many open files"
@@ -75,7 +75,7 @@ _ABSENT: Final = "repository doesn't exist"
 
 
 def is_missing(error: BaseException) -> bool:
-    """Return whether an error only says that a node or a name does not exist; the texts differ between releases."""
+    """Return whether an error only says that a node or a name does not exist; the messages differ between releases."""
     return isinstance(error, KeyError) or _contains(error, _MISSING)
 
 

@@ -25,7 +25,7 @@ _ALIASES: Final = {
 """The aliases, and the names of Icechunk."""
 
 OWN: Final = ("branch", "spec_version")
-"""The options of every repository, whatever its storage."""
+"""The options of every repository, in any storage."""
 
 
 def known_options(

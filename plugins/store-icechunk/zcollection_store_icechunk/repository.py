@@ -30,7 +30,7 @@ _LAST_MOMENT: Final = 0.05
 atexit.register(time.sleep, _LAST_MOMENT)
 
 if "ICECHUNK_LOG" not in os.environ:
-    # It warns for every local repository that commits are not serialised, which this plugin does.
+    # Icechunk warns for every local repository that it does not serialise commits; this plugin serialises them.
     icechunk.set_logs_filter("error")
 
 

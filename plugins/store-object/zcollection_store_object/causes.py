@@ -19,7 +19,7 @@ class Cause:
     advice
         The next step.
     is_lasting
-        Whether the cause rarely passes within seconds, so that the request is repeated only a few times.
+        Whether the cause rarely disappears within seconds, so that the request is repeated only a few times.
     """
 
     reason: str

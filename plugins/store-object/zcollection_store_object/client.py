@@ -18,7 +18,7 @@ CLIENT_OPTIONS: Final = (
 """The options that the HTTP clients of all drivers have; others are not accepted."""
 
 HEADER_VALUE: Final = re.compile(r"[ -~]*")
-"""The pattern of header values, and so of credentials and names of regions; a line end at the end is a common mistake."""
+"""The pattern of header values, and so of credentials and names of regions; a trailing line feed is a common mistake."""
 
 HEADER_VALUE_IN_WORDS: Final = "text of printable ASCII characters, without a line end"
 

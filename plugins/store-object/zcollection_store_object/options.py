@@ -1,4 +1,4 @@
-"""The options of a store: a class of attrs with a field for each, and a parser of what the caller passed."""
+"""The options of a store: an attrs class with a field for each, and a parser of what the caller passed."""
 
 import re
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ def parse(
     Parameters
     ----------
     cls
-        The class of the options: a frozen class of attrs, with a field `client_options`.
+        The class of the options: a frozen attrs class, with a field `client_options`.
     url
         The URL of the store, for messages.
     given

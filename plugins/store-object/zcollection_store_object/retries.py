@@ -14,7 +14,7 @@ T = TypeVar("T")
 _FIRST: Final = 0.1
 _LONGEST: Final = 10.0
 _FEW: Final = 4
-"""The largest number of retries if the cause rarely passes within seconds; together they take less than a second."""
+"""The largest number of retries if the cause rarely disappears within seconds; together they take less than a second."""
 
 
 @frozen

@@ -27,7 +27,7 @@ class SharedDrivers(Protocol):
         """
 
     def cache_clear(self) -> None:
-        """Keep no driver any longer; stores that use one keep it."""
+        """Empty the cache of drivers; a store that uses a driver keeps it."""
 
 
 @cache

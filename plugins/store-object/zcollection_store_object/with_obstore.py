@@ -30,10 +30,10 @@ _CODE: Final = re.compile(r"<Code>(\w{1,64})</Code>")
 _REGION: Final = re.compile(r"<Region>([\w-]{1,64})</Region>")
 _ADDRESS: Final = re.compile(r"\S+://\S+")
 _REDIRECTED: Final = "Received redirect without LOCATION"
-"""The text in the error of obstore if the bucket is in another region."""
+"""The substring of the error of obstore if the bucket is in another region."""
 
 _EMPTY_PART: Final = "source: StartTooLarge {"
-"""The text in the error of obstore if a server answers a range that starts at the end of the object."""
+"""The substring of the error of obstore if a server answers a range that starts at the end of the object."""
 
 _EXIT_DELAY: Final = 0.05
 """The time, in seconds, for threads of obstore to finish at exit. Before Python 3.14, a thread that calls Python during the exit

@@ -158,7 +158,7 @@ class Fsspec:
 
 async def _opened(file_system: Any) -> AsyncGenerator[Any, None]:
     client = await file_system.set_session()
-    # The header `Expect: 100-continue` costs a round trip, and waits for ever for a server that does not answer.
+    # With the header `Expect: 100-continue`, a write costs another round trip, and waits forever for a server that does not answer.
     client.meta.events.unregister("before-call.s3", add_expect_header)
     try:
         yield client
