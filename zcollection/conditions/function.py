@@ -1,4 +1,4 @@
-"""Conditions evaluated by a function of the user."""
+"""Conditions evaluated by a Python function of the user; `binding` defines the functions of expressions, such as ``abs``."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any

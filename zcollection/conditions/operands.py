@@ -23,7 +23,7 @@ Missing = NDArray[np.bool_] | None
 
 
 class ValueKind(Enum):
-    """What values are: only values of the same kind are comparable."""
+    """The kind of a value: only values of the same kind are comparable."""
 
     NUMBER = "a number"
     BOOLEAN = "true or false"

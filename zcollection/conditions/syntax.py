@@ -27,13 +27,13 @@ class Language:
     Attributes
     ----------
     noun
-        Name of such a text, such as "filter".
+        What error messages call a string in this language, such as "filter".
     functions
         Functions that may be called.
     accepted
         Description of the accepted syntax.
     otherwise
-        Advice for a text that is too long.
+        Advice for a string that is too long.
     """
 
     noun: str

@@ -1,4 +1,4 @@
-"""Values as short texts: on one line, limited in length, without credentials."""
+"""Values as short strings: on one line, limited in length, without credentials."""
 
 import re
 from collections.abc import Collection

@@ -161,4 +161,5 @@ _KINDS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Sequence[Any], str], 
     (_is(timedelta, np.timedelta64), lambda items, _: np.array(items).astype("timedelta64[ns]")),
     (lambda item: hasattr(item, "calendar") and hasattr(item, "microsecond"), _calendar_times),
 )
-"""Tests for the kinds of objects, and their conversions. The first match applies, so an array without values is of strings."""
+"""Tests for the kinds of objects, and their conversions. The first match applies, so an array without values becomes an array of
+strings."""

@@ -32,7 +32,7 @@ class PluginSuite(Suite):
         _check("entry-points", self._installed())
 
     def test_hooks_are_valid(self) -> None:
-        """Its module can be imported, every hook has a specification, and the hooks yield names."""
+        """The module of the plugin can be imported, every hook has a specification, and the hooks yield names."""
         _check("hooks", self._installed())
 
     def test_contract_versions_are_accepted(self) -> None:

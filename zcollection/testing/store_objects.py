@@ -232,7 +232,7 @@ class ObjectChecks(StoreSuite[KeyStore]):
         self._with_store(check, tmp_path)
 
     def test_a_key_outside_the_store_is_rejected(self, tmp_path: Path) -> None:
-        """Every method raises a `StoreError` for such a key, and changes nothing."""
+        """Every method raises a `StoreError` for a key outside the store, and changes nothing."""
 
         async def check(store: KeyStore) -> None:
             await store.put({"stage/x": b"staged", "there/x": b"kept"})
@@ -245,7 +245,7 @@ class ObjectChecks(StoreSuite[KeyStore]):
         self._with_store(check, tmp_path)
 
     def test_flushing_changes_nothing(self, tmp_path: Path) -> None:
-        """Prefixes without objects can be flushed, too."""
+        """`flush` changes no object, and accepts a prefix without objects."""
 
         async def check(store: KeyStore) -> None:
             await store.flush("")

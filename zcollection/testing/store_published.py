@@ -122,7 +122,7 @@ class PublishedStoreSuite(StoreSuite[KeyStore]):
         self._read(tmp_path, {"stage/x": b"staged", "there/x": b"kept"}, check)
 
     def test_a_key_outside_the_store_is_rejected(self, tmp_path: Path) -> None:
-        """Every method that reads raises a `StoreError` for such a key."""
+        """Every method that reads raises a `StoreError` for a key outside the store."""
 
         async def check(store: KeyStore) -> None:
             for key in LEAVING:

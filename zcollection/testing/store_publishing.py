@@ -94,7 +94,7 @@ class PublishingChecks(StoreSuite[KeyStore]):
         self._with_store(check, tmp_path)
 
     def test_a_staged_group_without_its_document_replaces_no_group(self, tmp_path: Path) -> None:
-        """Such a group was published, and its staged objects were then removed in part: publishing it again changes nothing."""
+        """A staged group without its document was published, and then removed in part: publishing it again changes nothing."""
 
         async def check(store: KeyStore) -> None:
             await store.put({**_at(TARGET, NEW), f"{STAGE}x": b"left over"})

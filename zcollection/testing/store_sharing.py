@@ -94,7 +94,7 @@ class SharingChecks(StoreSuite[KeyStore]):
         self._within_patience(check, tmp_path)
 
     def test_the_lock_is_released_by_an_error(self, tmp_path: Path) -> None:
-        """A cancellation releases it, too."""
+        """An error or a cancellation of its holder releases the lock."""
         self._skip_unless_locked()
 
         async def check(store: KeyStore) -> None:
@@ -113,7 +113,7 @@ class SharingChecks(StoreSuite[KeyStore]):
         self._within_patience(check, tmp_path)
 
     def test_the_lock_excludes_other_threads(self, tmp_path: Path) -> None:
-        """Each thread has its own event loop."""
+        """A thread waits for the lock while another one holds it; each has its own event loop."""
         self._skip_unless_locked()
 
         async def check(store: KeyStore) -> None:

@@ -33,7 +33,7 @@ class CommitChecks(TransactionalSuite):
     """Checks of sessions and their commits."""
 
     def test_uncommitted_changes_are_not_visible(self, tmp_path: Path) -> None:
-        """Neither readers nor later changes see them; a session that is not committed leaves no trace."""
+        """Neither readers nor later changes see uncommitted changes; a session that is not committed leaves no trace."""
 
         async def check(store: TransactionalStore) -> None:
             snapshot = await committed(store, _BOTH)
@@ -167,7 +167,7 @@ class CommitChecks(TransactionalSuite):
         self._with_store(check, tmp_path)
 
     def test_a_session_with_changes_cannot_be_forked(self, tmp_path: Path) -> None:
-        """A fork would not contain the changes."""
+        """Forking raises an error, because the fork would not contain the changes."""
 
         async def check(store: TransactionalStore) -> None:
             await committed(store, _BOTH)

@@ -81,7 +81,7 @@ class TransactionalSharingChecks(TransactionalSuite):
         self._share(in_processes, store)
 
     def test_several_processes_create_one_store(self, tmp_path: Path) -> None:
-        """All of them start from the same snapshot."""
+        """All processes that create the store start from the same snapshot."""
         store = self._with_store(_unchanged, tmp_path)
         self._skip_unless_cross_process(store)
         bases = in_processes(create, [(pickle.dumps(store),)] * WORKERS)

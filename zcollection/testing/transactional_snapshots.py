@@ -32,7 +32,7 @@ from zcollection.transaction.native.zarr_objects import SessionObjects, Snapshot
 P = ParamSpec("P")
 
 _UNKNOWN_ID = "ZZZZZZZZZZZZZZZZZZZ0"
-"""The id of no snapshot, in the format of Icechunk."""
+"""An id that no snapshot has, in the format of Icechunk."""
 
 _BEFORE_ALL = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
@@ -237,7 +237,7 @@ class SnapshotChecks(TransactionalSuite):
         self._with_store(check, tmp_path)
 
     def test_the_history_starts_with_the_newest_commit(self, tmp_path: Path) -> None:
-        """It has the message and metadata of each commit up to the requested snapshot, without the creation of the store."""
+        """The history has the message and metadata of each commit up to the requested snapshot, without the creation of the store."""
 
         async def check(store: TransactionalStore) -> None:
             before = dt.datetime.now(dt.UTC)
@@ -257,7 +257,7 @@ class SnapshotChecks(TransactionalSuite):
         self._with_store(check, tmp_path)
 
     def test_a_vacuum_removes_old_snapshots(self, tmp_path: Path) -> None:
-        """It removes only snapshots older than the limit, and never the newest; the others can still be read."""
+        """A vacuum removes only snapshots older than the limit, and never the newest; the others can still be read."""
 
         async def check(store: TransactionalStore) -> None:
             snapshots = [await committed(store, {**group(), **array("a", number)}) for number in range(4)]
