@@ -75,11 +75,11 @@ class SharingChecks(StoreSuite[KeyStore]):
         assert anyio.run(read, store, "x") == b"written"
 
     def test_of_several_threads_one_creates_a_key(self, tmp_path: Path) -> None:
-        """The object is that of the caller that got "created"."""
+        """At most one caller gets "created", and the object is the one that this caller wrote."""
         self._race(in_threads, tmp_path)
 
     def test_of_several_processes_one_creates_a_key(self, tmp_path: Path) -> None:
-        """The object is that of the caller that got "created"."""
+        """At most one caller gets "created", and the object is the one that this caller wrote."""
         self._skip_unless_cross_process()
         self._race(in_processes, tmp_path)
 
@@ -126,7 +126,7 @@ class SharingChecks(StoreSuite[KeyStore]):
         self._within_patience(check, tmp_path)
 
     def test_the_lock_excludes_other_processes(self, tmp_path: Path) -> None:
-        """Another process can acquire the lock when it is released."""
+        """A process waits for the lock while another one holds it, and acquires it when it is released."""
         self._skip_unless_locked()
         self._skip_unless_cross_process()
 
