@@ -64,7 +64,7 @@ def open_to_read(url: str, options: Iterable[str] | None, *, at: str | None = No
     typer.BadParameter
         A storage option is not of the form ``KEY=VALUE``.
     ZCollectionError
-        It cannot be opened, or it is a view.
+        The collection cannot be opened, or is a view.
     """
     return _collection(url, "r", options, at=at)
 
@@ -101,7 +101,7 @@ def open_source(
     typer.BadParameter
         An option is not of the form ``KEY=VALUE``.
     ZCollectionError
-        It cannot be opened.
+        The collection or view cannot be opened.
     """
     opened: Collection | View = synchronous(open_either)(
         url, mode=mode, at=at, base=base, storage_options=options_of(options), base_options=options_of(base_options)

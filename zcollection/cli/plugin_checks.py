@@ -1,6 +1,6 @@
 """The checks of an installed plugin distribution that ``zcollection plugins check`` and `PluginSuite` run.
 
-They create no object of its classes, except for the check `defaults`.
+Only the check `defaults` creates objects of the plugin's classes.
 """
 
 import ast
@@ -128,7 +128,7 @@ class Installed:
 
     @property
     def folders(self) -> list[Path]:
-        """The folders of its top-level packages."""
+        """The folders of the top-level packages of the distribution."""
         packages = {entry.module.partition(".")[0] for entry in (*self.entry_points, *self.commands)}
         specs = [importlib.util.find_spec(package) for package in sorted(packages)]
         return [Path(place) for spec in specs if spec for place in spec.submodule_search_locations or ()]

@@ -270,7 +270,7 @@ def _commands() -> Iterator[Problem]:
 
 
 def _duplicates() -> Iterator[Problem]:
-    """Yield distributions that are installed more than once: Python imports the first one on its path."""
+    """Yield distributions that are installed more than once: Python imports the first one on `sys.path`."""
     found: dict[str, list[Distribution]] = {}
     for item in distributions():
         if any(entry.group in _GROUPS for entry in item.entry_points):

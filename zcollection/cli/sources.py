@@ -165,7 +165,7 @@ def _lines(path: str) -> tuple[list[str], list[list[str]]]:
     Raises
     ------
     FileError
-        It has no header, or a row has another number of values: the file may be truncated.
+        The file has no header, or a row has another number of values: the file may be truncated.
     """
     opener: Any = gzip.open if path.lower().endswith(".gz") else open
     with opener(path, "rt", encoding="utf-8-sig", newline="") as file:

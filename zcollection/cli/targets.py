@@ -18,7 +18,7 @@ def check_target(path: str, *, overwrite: bool) -> None:
     Raises
     ------
     FileError
-        Its suffix is unknown, its folder does not exist, or the file exists and `overwrite` is False.
+        The suffix is unknown, the folder does not exist, or the file exists and `overwrite` is False.
     MissingDependencyError
         A library is not installed.
     """

@@ -132,7 +132,7 @@ def loaded(name: str, found: Sequence[EntryPoint], markup: Any = None) -> Any:
     PluginConflictError
         Several distributions add it, or it is the name of a built-in verb.
     BrokenPluginError
-        It cannot be imported, or is not a function that Typer accepts.
+        The command cannot be imported, or is not a function that Typer accepts.
     """
     sources = [_provider(entry)[0] for entry in found]
     if name in BUILT_IN or len(sources) > 1:

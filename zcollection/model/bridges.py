@@ -26,7 +26,7 @@ def bridge(name: str, purpose: str) -> Any:
 
 
 def notebook(item: object) -> str | None:
-    """Return the HTML that ``zcollection-report`` creates for an object; None if it is not installed, or fails."""
+    """Return the HTML that ``zcollection-report`` creates for an object; None if that distribution is not installed, or fails."""
     try:
         shown: str = import_module("zcollection_report.notebook").shown(item)
     except Exception:  # noqa: BLE001 - a repr must not raise; the notebook shows the text instead

@@ -276,7 +276,7 @@ _NETCDF_FILLS = {
 def missing_value(dtype: np.dtype[Any]) -> Any:
     """Return the default marker of missing values of a dtype; None for booleans.
 
-    It is NaN, NaT, the empty string, or the netCDF fill value for integers (``netcdf.h``, ``NC_FILL_INT`` and so on).
+    The marker is NaN, NaT, the empty string, or the netCDF fill value for integers (``netcdf.h``, ``NC_FILL_INT`` and so on).
     """
     if dtype.kind in "fc":
         return dtype.type(np.nan)

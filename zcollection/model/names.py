@@ -36,7 +36,7 @@ def _defect_of_string(segment: str, extra: str) -> str | None:
 
 
 def defect_on_windows(name: str) -> str | None:
-    """Return why a file of Windows cannot have a name, or None where it can.
+    """Return the reason why Windows does not allow a name for a file; None if it does.
 
     Examples
     --------

@@ -289,7 +289,7 @@ def _fixed(kind: pa.DataType, values: NDArray[Any], missing: Missing) -> pa.Arra
 
 
 def _converted(times: NDArray[Any], target: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return times in another unit, and which of them are converted exactly."""
+    """Return times in another unit, and the mask of the times that are converted exactly."""
     try:
         counted = times.astype(target)
     except OverflowError:  # raised by newer releases of NumPy, without naming the value

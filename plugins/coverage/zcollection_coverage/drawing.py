@@ -246,7 +246,7 @@ class Line:
     first, last
         Values at its ends: times, or numbers.
     left, right
-        Their x positions.
+        The x positions of these ends.
     """
 
     first: Any

@@ -24,7 +24,7 @@ _DENSE: Final = 8
 """The average rows per run above which progressions are searched; below it, sorting all rows is faster."""
 
 _LARGEST: Final = 2**62
-"""The limit of a lateness in its unit, so that differences fit int64: 146 years in nanoseconds."""
+"""The largest lateness, in its unit, for which differences fit int64: 146 years in nanoseconds."""
 
 
 @frozen(kw_only=True, repr=False)

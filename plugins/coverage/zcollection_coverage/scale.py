@@ -75,7 +75,7 @@ class Scale:
         Raises
         ------
         SettingError
-            It is not a difference, not greater than zero, or finer than the unit of the axis.
+            The argument is not a difference, not greater than zero, or finer than the unit of the axis.
         """
         if not self.is_time:
             if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:

@@ -18,7 +18,7 @@ def document(place: Place, name: str) -> dict[str, Any]:
     Raises
     ------
     CorruptionError
-        It is missing, or not a JSON object.
+        The document is missing, or not a JSON object.
     """
     what = f"{name} of {place.url}"
     data = place.read(name)
@@ -35,7 +35,7 @@ def partitioning_of(stated: Mapping[str, Any], *, kind: str, what: str) -> Parti
     Parameters
     ----------
     stated
-        Its configuration.
+        The configuration of that partitioning.
     kind
         The name of the partitioning in the older collection.
     what

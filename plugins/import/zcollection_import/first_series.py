@@ -20,7 +20,7 @@ class FirstSeries(OlderCollection):
     kind_key: ClassVar[str] = "id"
 
     def units(self) -> Sequence[Unit]:
-        """Return its partitions, in the order of their keys."""
+        """Return the partitions of the collection, in the order of their keys."""
         with naming(self._what):
             stated = self._configuration["dataset"]
             variables = {

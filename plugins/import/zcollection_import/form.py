@@ -28,14 +28,14 @@ class Unit(ABC):
     """
 
     expected: frozenset[str] = frozenset()
-    """The paths of the variables that it must contain, if they are declared."""
+    """The paths of the variables that the unit must contain, if they are declared."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @abstractmethod
     def groups(self, axis: str) -> Groups:
-        """Return its variables; partitioned variables are lazy."""
+        """Return the variables of the unit; partitioned variables are lazy."""
 
     @abstractmethod
     def attributes(self) -> dict[str, dict[str, Any]]:
@@ -43,7 +43,7 @@ class Unit(ABC):
 
     @property
     def unlimited(self) -> frozenset[str]:
-        """Its unlimited dimensions."""
+        """The unlimited dimensions of the unit."""
         return frozenset()
 
     def close(self) -> None:  # noqa: B027 - most units keep nothing open
@@ -56,9 +56,9 @@ class Form(ABC):
     Attributes
     ----------
     kind
-        Its short name, in reports.
+        The short name of the form, in reports.
     title
-        Its description.
+        The description of the form.
     """
 
     kind: ClassVar[str]
@@ -69,7 +69,7 @@ class Form(ABC):
 
     @abstractmethod
     def units(self) -> Sequence[Unit]:
-        """Return its units, in the order of their rows."""
+        """Return the units of the data, in the order of their rows."""
 
     @property
     def axis(self) -> str | None:
@@ -77,7 +77,7 @@ class Form(ABC):
         return None
 
     def partitioning(self, axis: str) -> Partitioning | None:
-        """Return its partitioning; None if the form does not state it."""
+        """Return the partitioning; None if the form does not state it."""
         del axis
         return None
 

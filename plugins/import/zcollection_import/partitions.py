@@ -56,12 +56,12 @@ class OlderCollection(Form):
 
     @property
     def axis(self) -> str:
-        """The axis in its configuration."""
+        """The axis in the configuration of the collection."""
         with naming(self._what):
             return str(self._configuration["axis"])
 
     def partitioning(self, axis: str) -> Partitioning:
-        """Return the partitioning in its configuration."""
+        """Return the partitioning in the configuration of the collection."""
         del axis
         with naming(self._what):
             stated: dict[str, Any] = self._configuration["partitioning"]
@@ -136,7 +136,7 @@ def partition_paths(place: Place, document: str, above: str = "") -> Iterator[st
     Raises
     ------
     CorruptionError
-        One of them is not a group.
+        A directory is not a group.
     """
     for name in place.below(above).directories():
         if "=" not in name:

@@ -65,15 +65,15 @@ class Place:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file."""
+        """Whether the location is a file."""
         return bool(self.files.isfile(self.path))
 
     def exists(self, name: str = "") -> bool:
-        """Return whether it, or a file or directory under it, exists."""
+        """Return whether the location, or a file or directory under it, exists."""
         return bool(self.files.exists(self.below(name).path))
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of a file under it; None if there is none."""
+        """Return the content of a file under the location; None if there is none."""
         try:
             return bytes(self.files.cat_file(self.below(name).path))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -85,12 +85,12 @@ class Place:
         return opened
 
     def directories(self) -> list[str]:
-        """Return the names of the directories in it."""
+        """Return the names of the directories in the location."""
         listing = self.files.ls(self.path, detail=True)
         return [posixpath.basename(item["name"].rstrip("/")) for item in listing if item["type"] == "directory"]
 
     def walk(self) -> Iterator[str]:
-        """Yield the paths of all files under it, relative to it."""
+        """Yield the paths of all files under the location, relative to it."""
         for folder, _, names in self.files.walk(self.path):
             for name in names:
                 yield posixpath.relpath(posixpath.join(folder, name), self.path)

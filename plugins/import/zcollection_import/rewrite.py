@@ -41,7 +41,7 @@ class Rewrite(OlderCollection):
         return in_natural_order(listed), sorted(set(found) - set(listed))
 
     def units(self) -> Sequence[Unit]:
-        """Return its partitions, in the order of their keys."""
+        """Return the partitions of the collection, in the order of their keys."""
         with naming(self._what):
             schema = self._configuration["schema"]
             declaration = Declaration(dict(_variables(schema)), dict(_attributes(schema)))

@@ -19,7 +19,7 @@ class Upsert(MergeStrategy):
     the same value, only the last one is inserted. If several existing rows have this value, it replaces all of them.
 
     With a tolerance, an inserted row that equals no existing row replaces the nearest existing row within the tolerance.
-    This is useful if a stretch is delivered again with times that differ by some microseconds. Each axis value replaces at
+    This is useful if rows are delivered again with times that differ by a few microseconds. Each axis value replaces at
     most one other value, and is replaced by at most one. Equal values are matched first, then the nearest pairs; among
     pairs at the same distance, the one with the earlier existing row, then the one with the later inserted row.
 

@@ -37,9 +37,9 @@ def draw_coastlines(ax: Axes, extent: Extent, *, required: bool | None, transfor
     Raises
     ------
     MissingDependencyError
-        They are required, and cartopy is not installed.
+        Coastlines are required, and cartopy is not installed.
     SettingError
-        They are required, and the files of Natural Earth do not exist.
+        Coastlines are required, and the files of Natural Earth do not exist.
     """
     if required is False:
         return

@@ -134,7 +134,7 @@ class Values:
         Raises
         ------
         SchemaError
-            They are neither numbers nor times.
+            The values are neither numbers nor times.
         """
         values = as_times(variable)
         if values.dtype.kind == "M" or (values.dtype.kind == "m" and variable.dtype.kind != "m"):

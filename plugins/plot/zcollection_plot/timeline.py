@@ -37,7 +37,7 @@ class Line:
     Attributes
     ----------
     label
-        Its name.
+        The name of the line.
     starts, stops
         The first and the last value of each interval without a gap, ascending, as numbers on the axis.
     """

@@ -62,9 +62,9 @@ class Chapter:
     Attributes
     ----------
     name
-        Its anchor.
+        The anchor of the section.
     title
-        Its heading.
+        The heading of the section.
     parts
         The content.
     """

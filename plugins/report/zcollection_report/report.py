@@ -96,8 +96,8 @@ def report(
 ) -> Report:
     """Return a report of a collection or a view.
 
-    It contains a summary, the coverage of the axis, the growth, the health and the sizes of variables; a map if rows have latitudes
-    and longitudes. A part that is unavailable contains the reason.
+    The report contains a summary, the coverage of the axis, the growth, the health and the sizes of variables; a map if rows
+    have latitudes and longitudes. A part that is unavailable contains the reason.
 
     Parameters
     ----------

@@ -74,7 +74,7 @@ def settled(url: StoreURL) -> StoreURL:
     Raises
     ------
     LocationError
-        It is a local path with credentials, or an invalid path.
+        The URL is a local path with credentials, or an invalid path.
     """
     if url.scheme not in {"icechunk", "icechunk+file"}:
         return url

@@ -89,7 +89,7 @@ class IcechunkStore(TransactionalStore):
         LocationError
             The URL is not the URL of a repository.
         ReadOnlyError
-            It names a tag or snapshot, and `mode` is "rw".
+            The URL names a tag or snapshot, and `mode` is "rw".
         PluginConfigurationError
             An option does not belong to this kind of storage.
         """

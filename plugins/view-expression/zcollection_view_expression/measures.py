@@ -57,7 +57,7 @@ def measured(node: ast.expr, depth: int = DEEPEST) -> Measure:
     Raises
     ------
     ValueError
-        It is too deep or too large, or a constant part is not a finite number of at most 64 bits.
+        The expression is too deep or too large, or a constant part is not a finite number of at most 64 bits.
     """
     if not depth:
         message = f"it is nested more than {DEEPEST} deep"

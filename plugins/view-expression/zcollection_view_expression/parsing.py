@@ -36,7 +36,7 @@ def names_in(expression: object, *, what: str) -> tuple[str, ...]:
     Raises
     ------
     PluginConfigurationError
-        It has a syntax error or unsupported syntax, or is too large to compile.
+        The expression has a syntax error or unsupported syntax, or is too large to compile.
     """
     if not isinstance(expression, str) or len(expression) > _LONGEST:
         raise _invalid(expression, what, f"it is not a string of up to {_LONGEST} characters")

@@ -31,7 +31,7 @@ def check_equal(found: object, expected: object, *, what: str) -> None:
     Raises
     ------
     CheckFailedError
-        They differ.
+        The objects differ.
     """
     if found != expected:
         raise CheckFailedError([f"{what}: {found}, not {expected}"])
