@@ -1,4 +1,4 @@
-"""Dask arrays over lazily read rows: each block covers one chunk of one partition, or several."""
+"""Dask arrays over lazily read rows: each block covers one or several chunks of a partition, or several partitions."""
 
 import uuid
 from collections.abc import Mapping

@@ -192,7 +192,7 @@ class ConditionFinder(Finder):
         return next(at for at, paths in enumerate(self._paths) if path in paths)
 
     def _statistics(self, targets: Sequence[Target]) -> Work[list[tuple[Statistics | None, ...]]]:
-        """Return the statistics of each partition in each source; None where they are not needed or do not exist."""
+        """Return the statistics of each partition in each source; None if they are not needed or do not exist."""
         needed = [bool(paths) for paths in self._paths]
         known: list[list[Statistics | None]] = [[None] * len(self.sources) for _ in targets]
         for at, source in enumerate(self.sources):

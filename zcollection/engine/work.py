@@ -72,7 +72,7 @@ class Create:
 
 @frozen
 class Share:
-    """Request to copy objects, each from its first key to its second."""
+    """Request to copy objects, given as pairs of the source key and the target key."""
 
     pairs: Sequence[tuple[str, str]]
 
@@ -324,7 +324,7 @@ async def _run_on_loop(store: Objects, work: Work[R]) -> R:
     while True:
         request, result = await in_thread(_advanced, resume)
         if request is None:
-            return cast("R", result)  # None where there is a request
+            return cast("R", result)  # None if there is a request
         try:
             resume = partial(work.send, await _answer_on_loop(store, request))
         except CorruptionError as damage:  # as above

@@ -44,11 +44,11 @@ class StagedPartition:
     record
         The record of the partition.
     attempt
-        Id of the attempt that wrote it, where a job may run several times; otherwise empty.
+        Id of the attempt that wrote it, if a job may run several times; otherwise empty.
     in_place
         Whether all objects except the group document are already stored under `path`.
     keys
-        Keys of all its objects, where they are few and each was written rather than copied; otherwise empty.
+        Keys of all its objects, if they are few and each was written rather than copied; otherwise empty.
     """
 
     path: str
@@ -177,7 +177,7 @@ class Stage(Site):
 
 
 def _check_size(entry: Listed, record: PartitionRecord) -> None:
-    """Raise `CorruptionError` where one object is larger than the recorded size of its partition, before it is read."""
+    """Raise `CorruptionError` if one object is larger than the recorded size of its partition, before it is read."""
     if entry.size > max(record.stored_bytes, LARGEST_DOCUMENT):
         message = (
             f"the object {entry.key!r} has {entry.size} bytes, but its partition is recorded with {record.stored_bytes}; call "

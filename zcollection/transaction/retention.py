@@ -29,7 +29,7 @@ class Retention:
     seconds
         How long a version stays readable after a newer one replaced it, in seconds; None for no such limit.
     since
-        The oldest version that can be read without a tag, where versions other than the newest can be read.
+        The oldest version that can be read without a tag, if versions other than the newest can be read.
     tags
         The tagged versions, by the name of the tag.
     """

@@ -248,7 +248,7 @@ class Maintained(Printed, ABC):
         return Following(newer, since, seconds_of(every, name="every"))
 
     async def sources_async(self) -> tuple[str, ...]:
-        """Return the names of all sources that have been inserted since the collection was created, in order.
+        """Return the names of all sources that have been inserted since the collection was created, oldest first.
 
         A source stays in the list when its rows are dropped, and after a vacuum.
         """

@@ -247,7 +247,7 @@ class Scan:
         return self.source.opened.part(self.schema, partitioned=True)
 
     def __iter__(self) -> Iterator[Dataset]:
-        # The configuration is that of this context, also if another thread takes the next Dataset.
+        # The configuration is that of this context, even if another thread takes the next Dataset.
         return _parts(_Iteration(self, self.source.for_iteration()), copy_context())
 
     async def __aiter__(self) -> AsyncIterator[Dataset]:
@@ -281,7 +281,7 @@ class _Iteration:
     pieces
         The rows of these partitions that remain to be read.
     immutable
-        GenerationCheck and values of the immutable variables.
+        Stamp and values of the immutable variables; None before they are read.
     """
 
     scan: Scan

@@ -372,7 +372,7 @@ class _Assembly:
     def _assembled(
         self, item: NewPartition, schema: DatasetSchema
     ) -> Work[tuple[Mapping[str, NDArray[Any]], Deliveries]]:
-        """Return the rows in the order of the axis, packed variables as they are stored, and their delivery times."""
+        """Return the rows in the order of the axis, packed variables as they are stored, and their insertion times."""
         dimension = self.target.dimension
         found = yield from self._found(item)
         places = None if item.is_in_order else (yield from self._places(item, found))
@@ -393,7 +393,7 @@ class _Assembly:
     def _deliveries(
         self, item: NewPartition, found: Sequence[SelectedRows], places: NDArray[np.intp] | None
     ) -> Work[Deliveries]:
-        """Return the delivery times of the rows, which are moved together with the rows."""
+        """Return the insertion times of the rows, which are moved together with the rows."""
         times: list[NDArray[np.datetime64]] = []
         for part, rows in zip(item.parts, found, strict=True):
             group = partition_groups.group_of(self.target, part.path, part.record, part.place)

@@ -58,7 +58,7 @@ async def resolved(store: KeyStore, present: Versioning, at: Moment) -> "PastVer
 
 
 def _numbered(at: Moment, configuration: Configuration) -> int | None:
-    """Return the version that a number or a tag selects; None where the moment is neither."""
+    """Return the version that a number or a tag selects; None if the moment is neither."""
     tags = {} if configuration.retention is None else configuration.retention.tagged
     if isinstance(at, str) and at in tags:
         return tags[at]
@@ -68,7 +68,7 @@ def _numbered(at: Moment, configuration: Configuration) -> int | None:
 
 
 async def _newest_at(store: KeyStore, time: dt.datetime | None) -> int | None:
-    """Return the newest version committed up to a time; None where there was none."""
+    """Return the newest version committed up to a time; None if there was none."""
     if time is None:
         return None
     versions = await history.all_versions(store)
@@ -205,7 +205,7 @@ class PastVersioning(ReadOnlyVersioning):
         return await self.present.tags()
 
     async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
-        """Return the versions up to that one, oldest first; only the newest `last` of them where it is given."""
+        """Return the versions up to that one, oldest first; only the newest `last` of them if it is given."""
         found = tuple(entry for entry in await self.present.history() if _number(entry.version) <= self.number)
         return found if last is None else found[-last:]
 

@@ -364,7 +364,7 @@ class NativeVersioning(Versioning):
         return len((await self.snapshot(configuration)).partitions)
 
     async def refreshed(self) -> Self:
-        """Return the versions, pinned to the newest snapshot where the reader was pinned to an older one."""
+        """Return the versions, pinned to the newest snapshot if the reader was pinned to an older one."""
         return self if self.pinned_at is None else evolve(self, pinned_at=await self.store.current())
 
     async def zarr(self) -> "zarr.abc.store.Store":

@@ -61,7 +61,7 @@ class ZarrObjects(Objects):
         await (await self.zarr()).set(_inner(key), default_buffer_prototype().buffer.from_bytes(data))
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List the objects under a prefix; sizes are included where `recursive` is true."""
+        """List the objects under a prefix; sizes are included if `recursive` is true."""
         store = await self.zarr()
         if recursive:
             keys = sorted([outer async for key in store.list_prefix(prefix) if (outer := _outer(key)) > after])
@@ -119,7 +119,7 @@ class SnapshotObjects(ZarrObjects):
             return await super().get(reads)
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List the objects under a prefix; sizes are included where `recursive` is true."""
+        """List the objects under a prefix; sizes are included if `recursive` is true."""
         async with unless_removed(self.store, self.snapshot):
             async for entry in super().list(prefix, after=after, recursive=recursive):
                 yield entry
