@@ -82,7 +82,7 @@ class CollectionBase(Maintained):
 
     @property
     def read_only(self) -> bool:
-        """Whether every write is refused."""
+        """Whether every write raises `ReadOnlyError`."""
         return self._mode == "r"
 
     async def _run(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:

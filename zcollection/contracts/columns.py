@@ -93,7 +93,7 @@ def check_within_int64(beyond: NDArray[np.bool_], column: NDArray[Any], path: st
     Raises
     ------
     PartitionError
-        `beyond` contains True; the message names the first value concerned.
+        `beyond` contains True; the message names the first such value.
     """
     if np.any(beyond):
         first = int(np.argmax(beyond))

@@ -133,8 +133,9 @@ class Objects(ABC):
     Attributes
     ----------
     has_listing
-        Whether `list` lists the existing objects. A read-only store, such as one of a web server, may be unable to. The
-        kernel then probes versions one after the other, and finds partitions only through the catalog and the commit log.
+        Whether `list` lists the existing objects. A read-only store, such as a web server, may not support this. The
+        kernel then probes versions one after the other, and finds partitions only through the catalog and the commit
+        log.
     """
 
     has_listing: ClassVar[bool] = True

@@ -139,7 +139,7 @@ class Stage(Site):
             yield from put({f"{prefix}{GROUP_DOCUMENT}": self._restamped(document, prefix, stamped)})
 
     def _copied(self, key: str, data: bytes | None, path: str, record: PartitionRecord) -> bytes | None:
-        """Return the bytes to write for an object; statistics get the copy as owner, unless they are of another generation."""
+        """Return the bytes to write for an object; statistics get the copy as their owner; None if they belong to another generation."""
         if data is None or not key.endswith(f"/{STATISTICS}"):
             return data
         return with_owner(data, owner_of(path, record.stamp), owner_of(path, self.transaction))
@@ -262,7 +262,7 @@ class Transaction(ABC):
         del paths  # most stores publish without copying
 
     async def resumed(self, digests: Mapping[str, str]) -> Mapping[str, Place]:
-        """Declare a digest of the inputs of each partition, and return where an earlier attempt staged the same, by path.
+        """Declare a digest of the inputs of each partition, and return where an earlier attempt staged these partitions, by path.
 
         The staged partitions may be incomplete, or may be removed at any time.
         """

@@ -162,7 +162,7 @@ class Snapshot:
         return found.changed(self._written.where(select, prune), self._touched)
 
     def is_same(self, other: "Snapshot", path: str) -> bool:
-        """Return whether a partition is of the same generation in another snapshot."""
+        """Return whether a partition has the same generation in another snapshot."""
         own, foreign = self.record(path), other.record(path)
         return (own and own.stamp) == (foreign and foreign.stamp)
 

@@ -63,7 +63,7 @@ class RecordId:
     tag: str | None = field(default=None, validator=validators.optional(validators.instance_of(str)))
 
     def is_of(self, record: bytes) -> bool:
-        """Return whether the bytes of a record with this number are of this transaction."""
+        """Return whether the bytes of a record with this number belong to this transaction."""
         return self.transaction is None or _TRANSACTION % self.transaction.encode() in record
 
 

@@ -127,7 +127,7 @@ class Versioning(ABC):
 
     @abstractmethod
     async def is_outdated(self, snapshot: Snapshot) -> bool:
-        """Return whether data read by means of a snapshot may belong to another version."""
+        """Return whether data read with a snapshot may belong to another version."""
 
     @abstractmethod
     def begin(

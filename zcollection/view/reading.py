@@ -147,7 +147,7 @@ class _Versions:
 
 @define
 class _MergedRead:
-    """A read that repeats changed partitions until all rows are of one version of the base and one of the view.
+    """A read that reads changed partitions again until all rows belong to one version of the base and one of the view.
 
     Attributes
     ----------

@@ -170,7 +170,7 @@ class View(Maintained):
 
     @property
     def read_only(self) -> bool:
-        """Whether every write is refused."""
+        """Whether every write raises `ReadOnlyError`."""
         return self._mode == "r"
 
     async def query_async(
@@ -485,7 +485,7 @@ class View(Maintained):
     ) -> R:
         """Run an operation on the view; repeat it if another writer has changed the schema of the base in the meantime.
 
-        Most operations raise `StaleError` if the base has been repartitioned; `allow_repartitioned` permits the others.
+        It raises `StaleError` if the base has been repartitioned, unless `allow_repartitioned` is true.
         """
         while True:
             opened = self._opened

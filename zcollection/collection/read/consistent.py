@@ -1,4 +1,4 @@
-"""Consistent reads without locks: all rows are of one version, even if other writers commit during the read.
+"""Consistent reads without locks: all rows belong to one version, even if other writers commit during the read.
 
 The values read are accepted only if no newer version was committed in the meantime. Otherwise the partitions that changed
 are read again, at the newest version. The other partitions have not changed, so that the result is that version.

@@ -34,7 +34,7 @@ _SMALL: Final = 2**18
 
 @define
 class ConsistentRead:
-    """A read that repeats changed partitions until all rows are of one version."""
+    """A read that reads changed partitions again until all rows belong to one version."""
 
     opened: OpenCollection
     schema: DatasetSchema

@@ -36,7 +36,7 @@ from zcollection.transaction.reports import Label
 from zcollection.transaction.snapshot import Snapshot
 
 Where = str | Condition | Rows | None
-"""A row selection: a condition, or rows found before; None selects all rows."""
+"""A row selection: a condition, or the `Rows` that `find` returned; None selects all rows."""
 
 
 class ViewPartitions(ABC):

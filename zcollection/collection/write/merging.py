@@ -57,7 +57,7 @@ def as_strategy(merge: Merge) -> MergeStrategy:
     UnknownPluginError
         The name is unknown.
     SettingError
-        `merge` is of another type.
+        `merge` has another type.
     """
     if merge is None:
         return ReplacePartition()

@@ -89,7 +89,8 @@ class Part:
     rows
         The first row and the row after the last, if the rows are consecutive; otherwise a digest of their positions.
     span
-        The first and last axis value, if the axis never decreases from row to row; otherwise None.
+        The first and last axis value, if the axis never decreases from row to row; otherwise None. Constant if the axis
+        is not a variable.
     """
 
     path: str

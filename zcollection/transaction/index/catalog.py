@@ -27,11 +27,11 @@ from zcollection.transaction.index.segments import FOLDER, Segments
 from zcollection.transaction.version import IS_VERSION, RecordId
 
 _LARGEST: Final = 128 * 2**20
-"""Largest accepted size of a catalog, in bytes: some million partitions."""
+"""Largest accepted size of a catalog, in bytes: several million partitions."""
 
 _MOST_KEPT: Final = 4
 _LARGEST_KEPT: Final = 4 * 2**20
-"""Number of catalogs kept in memory, and the largest size of each in bytes: some 200,000 partitions."""
+"""Number of catalogs kept in memory, and the largest size of each in bytes: about 200,000 partitions."""
 
 _ROOT: Final = 2
 """Format version of the root of segments."""

@@ -21,7 +21,7 @@ FOLDER: Final = f"{TRANSACTIONS}/history/"
 
 JOINED: Final = 16
 _HIGHEST: Final = 3
-"""`JOINED` files of equal level become one file, up to level `_HIGHEST`: some thousand versions."""
+"""`JOINED` files of equal level become one file, up to level `_HIGHEST`: several thousand versions."""
 
 _NO_VERSION: Final = 10**18 - 1
 

@@ -99,7 +99,7 @@ async def correct_configuration(store: KeyStore, configuration: Configuration) -
 
 
 def _unpublishable_problems(snapshot: Snapshot) -> list[Problem]:
-    """Return the partitions that could not be published when newer versions were: they need an intervention."""
+    """Return a problem for each partition that could not be published when newer versions were: the user must act."""
     stuck = [version for version in snapshot.pending if version.number < snapshot.version]
     what = "version {} is committed, and this partition cannot be published: check its directory, and call repair()"
     return [

@@ -162,7 +162,7 @@ class PastVersioning(ReadOnlyVersioning):
             then = await perform_one(self.store, contained.completed(candidates))
         except (
             SegmentError
-        ):  # an older release has removed it, or it is damaged: the records contain the same partitions
+        ):  # an older release has removed the segment, or it is damaged: the records contain the same partitions
             then = self._cache.snapshot = await checkpoints.at(self.store, self.number, with_segments=False)
         return evolve(then, places=await self._places(then, candidates))
 
@@ -219,7 +219,7 @@ class PastVersioning(ReadOnlyVersioning):
         return await history.changes(self.store, since, self.number)
 
     async def newer(self, since: Label | None) -> list[Committed]:
-        """Return the versions after one, up to that one."""
+        """Return the versions after `since`, up to this older version."""
         found = await self.present.newer(self.number if since is None else since)
         return [version for version in found if _number(version.version) <= self.number]
 
@@ -236,7 +236,7 @@ class PastVersioning(ReadOnlyVersioning):
         return self.present
 
     async def zarr(self) -> "zarr.abc.store.Store":
-        """Refuse: the groups of an older version are stored in several places.
+        """Raise an error: the groups of an older version are stored in several places.
 
         Raises
         ------

@@ -182,7 +182,7 @@ def _followed(store: KeyStore, known: Snapshot, candidates: Candidates) -> Work[
 
 
 async def is_outdated(store: KeyStore, snapshot: Snapshot) -> bool:
-    """Return whether data read by means of a snapshot may belong to another version.
+    """Return whether data read with a snapshot may belong to another version.
 
     Published groups stay in their place until a newer version is committed; unpublished groups may be moved at any time.
     """

@@ -109,7 +109,7 @@ class LogTransaction(Transaction):
             self._check_publishable(path, self.unpublishable)
 
     async def resumed(self, digests: Mapping[str, str]) -> Mapping[str, Place]:
-        """Declare digests, and return where an earlier attempt staged the same; its staging area is removed with this change."""
+        """Declare digests, and return where an earlier attempt staged these partitions; this change removes its staging area."""
         pending = {version.transaction for version in self.base.pending}
         self._is_announced = True
         places, stages = await resuming.find_staged(self.store, digests, except_by={self.id, *pending})
@@ -187,14 +187,14 @@ class LogTransaction(Transaction):
 
     @property
     def _replacing(self) -> set[str]:
-        """Paths of the partitions that it read and replaces: the conflict check shows that they still exist."""
+        """Paths of the partitions that this change has read and replaces: the conflict check shows that they still exist."""
         if self.replacement is not None:
             return set()
         return {path for path in self._read & self._written.keys() if self.base.record(path) is not None}
 
     @property
     def _staged(self) -> tuple[str, ...]:
-        """Keys of all objects in the staging area, if they are one group and nothing else; otherwise empty."""
+        """Keys of all objects in the staging area, if they form exactly one group; otherwise empty."""
         is_alone = len(self._keys) == 1 and not (self._attempts or self._is_announced or self.removed)
         return self._keys[0] if is_alone else ()
 

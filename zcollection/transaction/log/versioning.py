@@ -64,7 +64,7 @@ class _Cache(Cache):
         self.base: Snapshot | None = None
 
     def keep(self, snapshot: Snapshot | None, *, listed: bool) -> None:
-        """Keep a snapshot whose record a later read can distinguish from that of another collection in the same place."""
+        """Keep a snapshot, if a later read can distinguish its record from that of another collection at the same URL."""
         record = None if snapshot is None else snapshot.id
         is_identified = record is not None and (record.tag if listed else record.transaction) is not None
         # Versions after the catalog are kept unmerged, as many as a reader may have to read after it.
@@ -121,7 +121,7 @@ class LogVersioning(Versioning):
 
     @property
     def _index(self) -> list[Read]:
-        """The read of the catalog, if requests are slow, so that it is read together with other documents."""
+        """The read of the catalog, to be requested together with other documents; empty if requests are fast."""
         return [catalog.READ] if self.store.blocking is None else []
 
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
@@ -327,7 +327,7 @@ class LogVersioning(Versioning):
         return await history.changes(self.store, since, newest)
 
     async def newer(self, since: Label | None) -> list[Committed]:
-        """Return the versions committed after one; if there is none, this takes two reads."""
+        """Return the versions committed after `since`; if there are none, this takes two reads."""
         if since is None:
             newest = (await commit_log.listed(self.store))[0].number
             return list(map(_committed, await history.between(self.store, newest, newest)))

@@ -149,7 +149,7 @@ class NativeVersioning(Versioning):
         return last
 
     async def is_outdated(self, snapshot: Snapshot) -> bool:  # noqa: ARG002 - a snapshot never changes
-        """Return False: data read by means of a snapshot belongs to that snapshot."""
+        """Return False: data read with a snapshot always belongs to that snapshot."""
         return False
 
     @asynccontextmanager
@@ -279,7 +279,7 @@ class NativeVersioning(Versioning):
         versions: int | None,  # noqa: ARG002
         seconds: float | None,  # noqa: ARG002
     ) -> None:
-        """Refuse: the store keeps all snapshots until a vacuum.
+        """Raise an error: the store keeps all snapshots until a vacuum.
 
         Raises
         ------

@@ -51,7 +51,7 @@ class ZarrObjects(Objects):
         await gather(lambda key: self._set_chunk(key, items[key]), chunks, limit=config.get().concurrency)
 
     async def _set_chunk(self, key: str, data: bytes) -> None:
-        """Write a chunk or statistics; a store that refuses the key of statistics has none."""
+        """Write a chunk or statistics; a store that rejects the key of the statistics stores none."""
         with suppress(StoreError) if _inner(key) != key else nullcontext():
             await self._set(key, data)
 
