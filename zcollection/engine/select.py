@@ -223,7 +223,7 @@ class ConditionFinder(Finder):
         return [verdicts[stop - count : stop] for stop, count in zip(stops, counts, strict=True)]
 
     def _searching(self, target: Target, verdict: Verdicts, room: int) -> "Work[SelectedRows | _Candidates]":
-        """Return the rows of a partition that pass; at most `room` candidates are returned instead, to be evaluated later."""
+        """Return the rows of a partition that pass; if there are at most `room` candidates, return these, to be evaluated later."""
         if not (verdict > NEVER).any():
             return NO_ROWS
         if (verdict == ALWAYS).all():

@@ -291,7 +291,7 @@ class Statistics:
     def load(
         cls, data: bytes | None, group: GroupRead, *, dimension: str, only: Collection[str] | None = None
     ) -> "Statistics | None":
-        """Return the statistics of a group from bytes; None if they are in another format, damaged, or of another generation.
+        """Return the statistics of a group from bytes; None if they are damaged, in another format, or belong to another generation.
 
         Parameters
         ----------

@@ -64,7 +64,7 @@ class Stage:
 
 @frozen
 class Create:
-    """Request to create objects in a key store; the answer is whether this request certainly created all of them."""
+    """Request to create objects in a key store; the answer is True only if this request is known to have created all of them."""
 
     store: KeyStore
     objects: Mapping[str, bytes | Pieces]
@@ -362,7 +362,7 @@ def _joined(objects: Mapping[str, bytes | Pieces]) -> dict[str, bytes]:
 
 
 async def _created(store: KeyStore, objects: Mapping[str, bytes | Pieces]) -> bool:
-    """Create objects, and return whether this call certainly created all of them."""
+    """Create objects, and return whether this call is known to have created all of them."""
 
     async def create(key: str) -> bool:
         return await store.create(key, bytes(objects[key])) == "created"
