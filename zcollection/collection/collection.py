@@ -846,8 +846,8 @@ class Collection(CollectionBase):
         """Change the partitioning of the collection in place, as one change: for example from daily to monthly partitions.
 
         The rows of a new partition are sorted by the axis; rows with equal axis values keep the order in which `query`
-        returned them. Readers see either the old partitions or the new ones. Each thread needs memory for one old and one new
-        partition. If the call fails or is interrupted, repeat it: on stores without native snapshots, finished partitions are
+        returned them. Readers see either the old partitions or the new ones. Each thread needs memory for one old and
+        one new partition. If the call fails or is interrupted, repeat it: on key-value stores, finished partitions are
         not written again. If another writer changes partitions in the meantime, only the partitions made from them are
         written again.
 

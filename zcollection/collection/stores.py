@@ -67,7 +67,7 @@ async def open_store(url_or_store: Location, *, mode: Mode, storage_options: Map
 
 
 def versioning_of(store: Store) -> Versioning:
-    """Return the versioning of a store: its native transactions, or the kernel's commit log.
+    """Return the versioning of a store: the snapshots of a transactional store, or the kernel's commit log.
 
     Raises
     ------

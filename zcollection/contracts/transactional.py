@@ -1,4 +1,4 @@
-"""The contract of stores with commits of their own, such as Icechunk repositories: snapshots for reads, sessions for writes."""
+"""The contract of transactional stores, such as Icechunk repositories: the snapshots and commits are those of the store."""
 
 import datetime as dt
 import json

@@ -64,7 +64,7 @@ class Stage:
 
 @frozen
 class Create:
-    """Request to create objects in a key store; the answer is True only if this request is known to have created all of them."""
+    """Request to create objects in a key-value store; the answer is True only if this request is known to have created all of them."""
 
     store: KeyStore
     objects: Mapping[str, bytes | Pieces]

@@ -267,7 +267,7 @@ class Transaction(ABC):
         The staged partitions may be incomplete, or may be removed at any time.
         """
         del digests
-        return {}  # a store that commits by itself shows no uncommitted data
+        return {}  # a transactional store shows no uncommitted data
 
     def keep(self) -> None:
         """Keep the staged partitions for another attempt if this transaction is not committed."""

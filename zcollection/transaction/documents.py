@@ -67,8 +67,8 @@ class Configuration:
     layouts
         Every schema with which partitions may have been written; the last one is current.
     version
-        The version at which the collection was created: 0, or the version that replaced an older collection. In a store
-        that commits by itself it counts the collections that were stored here before.
+        The version at which the collection was created: 0, or the version that replaced an older collection. In a
+        transactional store it counts the collections that were stored here before.
     changed
         The version at which the schema, the partitioning or the retention was last changed, or `segments` was set; 0
         if none of them was changed.

@@ -10,7 +10,7 @@ from zcollection.model.printed import Printed
 from zcollection.model.sections import MOST_ROWS, Columns, Section, Table, heading, named
 
 Label = int | str
-"""How a version is identified: by its number, or by the id of a snapshot if the store commits by itself."""
+"""How a version is identified: by its number, or by the id of its snapshot in a transactional store."""
 
 
 @frozen
@@ -52,8 +52,8 @@ class HistoryEntry(Printed):
     writer
         Host and process of the writer.
     total
-        Size of the collection after the change; None if it is not known: in a store that commits by itself, or if
-        only the newest versions were requested.
+        Size of the collection after the change; None if it is not known: in a transactional store, or if only the
+        newest versions were requested.
     """
 
     version: Label

@@ -27,7 +27,8 @@ class Retention:
     versions
         Number of versions before the newest one that stay readable; None if that does not depend on their number.
     seconds
-        How long a version stays readable after a newer one replaced it, in seconds; None if that does not depend on its age.
+        How long a version stays readable after a newer one replaced it, in seconds; None if that does not depend on its
+        age.
     since
         The oldest version that can be read without a tag, if versions other than the newest can be read.
     tags

@@ -35,7 +35,7 @@ class Snapshot:
     indexed
         Whether the checkpoint was read from a catalog.
     commit
-        Id of the store's own snapshot, if the store commits by itself.
+        Id of the store's own snapshot, in a transactional store; otherwise None.
     """
 
     objects: Objects

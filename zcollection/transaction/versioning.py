@@ -1,4 +1,4 @@
-"""The interface to the versions of a collection, for the kernel's commit log and for stores that commit by themselves."""
+"""The interface to the versions of a collection, in a key-value store (the kernel's commit log) or a transactional store."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ class Versioning(ABC):
     store
         The store of the collection.
     has_catalog
-        Whether the collection may have a catalog; a store that commits by itself needs none.
+        Whether the collection may have a catalog; a transactional store needs none.
     """
 
     has_catalog: ClassVar[bool] = True

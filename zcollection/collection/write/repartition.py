@@ -157,7 +157,7 @@ class _Repartition(Reshape):
             transaction.reads(path)
         transaction.watch(lambda _: True)
         transaction.reconfiguration = self.target.configuration
-        # In a native session, new partitions overwrite old ones that are still needed to make other new ones.
+        # In the session of a transactional store, new partitions overwrite old ones that are still needed to make other new ones.
         is_session = base.commit is not None
         stage = transaction.stage
         site = OverlaidStage(stage=stage, base=base.objects) if is_session else stage

@@ -1,4 +1,4 @@
-"""The staging area of a change, on stores of keys and bytes: partitions are staged as complete groups."""
+"""The staging area of a change, on key-value stores: partitions are staged as complete groups."""
 
 from contextlib import suppress
 from typing import Final

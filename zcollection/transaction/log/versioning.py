@@ -1,4 +1,4 @@
-"""Versions of a collection in a store of keys and bytes: each is a commit record of the kernel's log."""
+"""Versions of a collection in a key-value store: each is a commit record of the kernel's log."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress

@@ -1,4 +1,4 @@
-"""A transaction in a store that commits by itself: one session, one commit."""
+"""A transaction in a transactional store: one session, one commit."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Versions of a collection in a store that commits by itself: each is a snapshot of the store."""
+"""Versions of a collection in a transactional store: each is a snapshot of the store."""
 
 import datetime as dt
 import json
@@ -53,7 +53,7 @@ class _Cache(Cache):
 
 @frozen
 class NativeVersioning(Versioning):
-    """The snapshots of a store that commits by itself, as versions.
+    """The snapshots of a transactional store, as versions.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The objects in a Zarr store that another library provides, for a store that commits by itself."""
+"""The objects in a Zarr store that another library provides, for a transactional store."""
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
