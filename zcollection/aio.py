@@ -45,11 +45,11 @@ async def create_collection(
         a string or a `pathlib.Path`; or an open store. In a path, ``~`` is the home directory and ``%20`` is literal; in
         ``file:///path``, ``%20`` is a space.
     schema
-        The variables of the collection: a `DatasetSchema`, its builder `Schema`, or a dataset (of zcollection, xarray or
-        pandas) whose variables are declared, without their values.
+        The variables of the collection: a `DatasetSchema`, its builder `Schema`, or a dataset of zcollection, xarray or
+        pandas, of which only the declarations of the variables are used, and not their values.
     axis
         The variable whose values order and identify the rows: one-dimensional, in the root group; the collection is
-        partitioned along its dimension. Or the name of a dimension that has no variable of this name.
+        partitioned along its dimension. Alternatively, the name of a dimension without a variable of the same name.
     partitioning
         How rows map to partitions, such as ``zcollection.partitioning.Date(("time",), resolution="D")``, or its text form
         ``"date:D"``; see `zcollection.partitioning.from_text`.
@@ -146,8 +146,8 @@ async def create_view(
     shadow
         Whether variables of the view may replace variables of the base that have the same names.
     conventions
-        Whether such a variable must have the same meaning as that of the base: "check" raises an error if it has not,
-        "ignore" accepts it.
+        Whether a variable that replaces one of the base must have the same meaning (units, packing, calendar, flags …):
+        "check" raises an error if it has not, "ignore" accepts it.
     reference
         How the view refers to its base; by default the URL of the base. Use a path relative to the view, such as
         ``"../base"``, if both will be moved together.
@@ -203,9 +203,9 @@ async def open_view(
     mode
         "r" to read, "rw" to read and write.
     at
-        Open an older version of the view to read, as for `open_collection`. It is read over the newest version of its base,
-        unless `base` is an older one: partitions that the view computed from other rows than the base has are stale, as
-        `View.status` says.
+        An older version of the view to open for reading, as for `open_collection`. It is combined with the newest
+        version of its base, unless `base` is opened at an older one. Partitions whose rows in the base have changed
+        since the view computed them are stale; see `View.status`.
     base
         The base collection or its URL; None for the one that the view refers to. A collection that was opened with ``at=``
         is read at that version.
@@ -221,7 +221,7 @@ async def open_view(
     ReadOnlyError
         `at` was passed with ``mode="rw"``; older versions are read-only.
     SchemaError
-        The base has another partitioning than the one with which the view was created.
+        The partitioning of the base differs from the one with which the view was created.
     """
     return await View.open_async(
         url_or_store, mode=mode, at=at, base=base, storage_options=storage_options, base_options=base_options

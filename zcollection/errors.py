@@ -72,7 +72,7 @@ class CollectionNotFoundError(StoreError):
 
 
 class ReadOnlyError(StoreError):
-    """A write was requested on an object that is open for reading only."""
+    """A write was requested on a collection, a view or a store that is open for reading only."""
 
 
 class ConflictError(ZCollectionError):

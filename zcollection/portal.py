@@ -140,11 +140,11 @@ def run(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) 
 async def run_change(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run an asynchronous function that makes a change on the background loop, wait until it has ended, and return its result.
 
-    asyncio cancels a task at any await, also inside a shield of anyio and while a worker thread is still running. That could
-    release the lock of a change whose files are written in part. On the background loop only anyio cancels tasks, and anyio
-    respects its shields. If the caller is cancelled, this function requests the change to stop, which it does at its next
-    await outside of a shield, and raises the `CancelledError` after the change has ended. The change also ends if its caller
-    stops waiting because the caller's loop or coroutine is closed.
+    asyncio cancels a task at any await, even inside a shield of anyio and while a worker thread is still running. That
+    could release the lock of a change whose files are written in part. On the background loop only anyio cancels tasks,
+    and anyio respects its shields. If the caller is cancelled, this function requests the change to stop, which it does
+    at its next await outside of a shield, and raises the `CancelledError` after the change has ended. The change also
+    ends if its caller stops waiting because the caller's loop or coroutine is closed.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def is_callers_thread() -> bool:
 
 @types.coroutine
 def on_loop() -> Generator[None, None, None]:
-    """Continue on an event loop. Every operation awaits this before it awaits anything else."""
+    """Move from the caller's thread to an event loop; an operation that `begin` may run awaits this before anything else."""
     if is_callers_thread():
         yield
 

@@ -42,7 +42,7 @@ class reporting_shortage(ContextDecorator):  # noqa: N801 - used as a decorator
 
 @cache
 def ensure_spare_files(library: str) -> None:
-    """Check that enough files can be opened for a library written in Rust to start: if its start fails, it cannot be retried.
+    """Check that the process can open the files that a Rust library needs to initialise: a failed initialisation cannot be retried.
 
     The result is cached: after the first success for a library, nothing is checked any more.
 

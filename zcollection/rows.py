@@ -37,11 +37,11 @@ def expression(text: str) -> Condition:
     **Types** follow NumPy: a literal 0.1 compared with a float32 is a float32. Integers never wrap: results computed from
     integers are exact, and integers compare exactly with any integer or float. ``/`` of integers gives float64.
 
-    **Times** compare with ISO 8601 in quotes, ``"time >= '2024-01-03T12'"``, in UTC and in the variable's own calendar. This
-    applies to datetime64 and to numbers with CF units, which also compare with numbers. Durations compare with
-    ``'90 seconds'``.
+    **Times** are compared with ISO 8601 strings, as in ``"time >= '2024-01-03T12'"``, in UTC and in the variable's own
+    calendar. This applies to datetime64 and to numbers with CF time units, which can also be compared with numbers.
+    Durations are compared with strings such as ``'90 seconds'``.
 
-    **Strings** compare by code points.
+    **Strings** are compared by code points.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class CollectionBase(Maintained):
     async def refresh_async(self) -> None:
         """Move to the newest version, if the collection reads from a fixed snapshot.
 
-        On a store with native snapshots, such as Icechunk, a collection that is opened for reading stays at the snapshot
+        On a transactional store, such as Icechunk, a collection that is opened for reading stays at the snapshot
         that was the newest when it was opened, so that all queries are consistent. On other stores each query reads the
         newest version.
         """
@@ -82,7 +82,7 @@ class CollectionBase(Maintained):
 
     @property
     def read_only(self) -> bool:
-        """Whether every write is refused."""
+        """Whether every write raises `ReadOnlyError`."""
         return self._mode == "r"
 
     async def _run(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:

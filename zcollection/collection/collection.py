@@ -50,9 +50,9 @@ class Collection(CollectionBase):
     Returned by `create_collection` and `open_collection`. Most methods have an asynchronous variant,
     whose name ends with ``_async``. A collection can be pickled: the pickle contains the URL and the options of its store.
 
-    Every change is atomic, also when its task is cancelled or the program is interrupted (Ctrl-C). The method then raises
-    `asyncio.CancelledError` (or `KeyboardInterrupt`) when its work has ended, which may be after the commit. In that case a
-    note on the error says so; `history` lists the committed versions.
+    Every change is atomic, even if its task is cancelled or the program is interrupted (Ctrl-C). The method then raises
+    `asyncio.CancelledError` (or `KeyboardInterrupt`) when its work has ended, which may be after the commit. In that
+    case a note on the error says so; `history` lists the committed versions.
     """
 
     async def insert_async(
@@ -94,7 +94,8 @@ class Collection(CollectionBase):
             number that only the file name contains, or one value per row.
         unknown
             What to do with variables that the collection does not have: "raise"; "drop", which ignores them; or "add",
-            which adds them to the collection in the same version as the rows. Existing rows then read as fill value.
+            which adds them to the collection in the same version as the rows. Existing rows then read as the fill
+            value.
         missing
             What to do if the dataset lacks a variable of the collection: "raise", or "fill", which gives the rows its fill
             value.
@@ -198,13 +199,13 @@ class Collection(CollectionBase):
         variables
             Paths of the variables to read; None selects all.
         lazy
-            True returns variables that read nothing yet. When their values are used, they read only the chunks that contain
-            the part selected from them until then. They raise `ConflictError` if another writer has changed one of their
-            partitions in the meantime.
+            True returns lazy variables. Slicing them reads nothing; using their values reads only the chunks that
+            contain the selected part. They raise `ConflictError` if another writer has changed one of their partitions
+            in the meantime.
         chunks
-            Return lazy dask arrays. ``{}`` makes one block per stored chunk of each partition. A mapping gives block lengths
-            by dimension: a number of elements, which is rounded to whole chunks; -1 for the whole dimension; or "partition"
-            for one block per partition. With a number, small partitions share a block.
+            Return lazy dask arrays. ``{}`` makes one block per stored chunk of each partition. A mapping gives block
+            lengths by dimension: a number of elements, which is rounded to whole chunks; -1 for the whole dimension; or
+            "partition" for one block per partition. A number lets small partitions share a block.
         on_error
             What to do if a partition is damaged: "raise", or "skip", which omits the partition and warns.
         client
@@ -281,7 +282,7 @@ class Collection(CollectionBase):
         Raises
         ------
         SchemaError
-            A variable is unknown, or has the same name as a field.
+            A variable is unknown, or has the same name as a field of the key.
         ExpressionError
             The condition is invalid.
         SettingError
@@ -521,9 +522,9 @@ class Collection(CollectionBase):
             necessary. At the ends of the axis there are fewer. With a depth, rows are sorted by the axis. Not accepted
             together with `where`.
         reduce
-            A function that combines two results; the first is of partitions that are earlier in the order of the keys.
-            Adjacent results are combined in a tree, on the workers if there are any, so the function must be associative.
-            None returns all results.
+            A function that combines two results; its first argument is from partitions that are earlier in the order of
+            the keys. Adjacent results are combined in a tree, on the workers if there are any, so the function must be
+            associative. None returns all results.
 
         Returns
         -------
@@ -621,7 +622,7 @@ class Collection(CollectionBase):
         Raises
         ------
         SchemaError
-            The function returned an unknown variable, or another number of rows; nothing was written.
+            The function returned an unknown variable, or not as many rows as it received; nothing was written.
         PartitionError
             The returned values would move rows to another partition; nothing was written.
         """
@@ -750,8 +751,8 @@ class Collection(CollectionBase):
     ) -> None:
         """Add a variable to the collection, as one change.
 
-        Without a function no partition is written, and existing rows read as fill value. Other processes that have opened the
-        collection see the variable from their next operation on.
+        Without a function no partition is written, and existing rows read as the fill value. Other processes that have
+        opened the collection see the variable from their next operation on.
 
         Parameters
         ----------
@@ -845,8 +846,8 @@ class Collection(CollectionBase):
         """Change the partitioning of the collection in place, as one change: for example from daily to monthly partitions.
 
         The rows of a new partition are sorted by the axis; rows with equal axis values keep the order in which `query`
-        returned them. Readers see either the old partitions or the new ones. Each thread needs memory for one old and one new
-        partition. If the call fails or is interrupted, repeat it: on stores without native snapshots, finished partitions are
+        returned them. Readers see either the old partitions or the new ones. Each thread needs memory for one old and
+        one new partition. If the call fails or is interrupted, repeat it: on key-value stores, finished partitions are
         not written again. If another writer changes partitions in the meantime, only the partitions made from them are
         written again.
 

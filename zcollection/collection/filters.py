@@ -68,7 +68,7 @@ def compile_filter(filters: Filter, fields: Iterable[str]) -> Selection:
 
 
 def compile_prefix_filter(filters: Filter, fields: Iterable[str]) -> Selection:
-    """Compile a filter to a selection of key prefixes (the outermost fields): those of all selected keys, and possibly more.
+    """Compile a filter to a selection of key prefixes, the values of the outermost fields: no selected key is lost.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def may_pass(filters: Filter, fields: Iterable[str], limits: Limits) -> NDArray[
             if decided is not None:
                 may &= decided != _FAILS
             if decided is None or possible is None:
-                break  # evaluating each key may raise an error, which a later term must not hide
+                break  # a key of the range may raise an error, which pruning by a later term would hide
             may &= possible
     return may
 
@@ -153,7 +153,7 @@ def _may_be_among(smallest: NDArray[Any], largest: NDArray[Any], wanted: object)
 
 
 def _decided(term: Term, limits: Limits) -> NDArray[np.int8] | None:
-    """Return whether a term passes in ranges whose keys have equal values in its fields; None if it cannot be evaluated."""
+    """Return whether a term passes in each range, if all keys of the range agree in its fields; None if it cannot be evaluated."""
     if not term.fields or not set(term.fields) <= limits.smallest.keys():
         return None
     alike = np.logical_and.reduce([limits.smallest[name] == limits.largest[name] for name in term.fields]).astype(bool)
@@ -168,7 +168,7 @@ def _decided(term: Term, limits: Limits) -> NDArray[np.int8] | None:
 
 
 def _may_pass_term(parsed: Parsed, node: Node, limits: Limits) -> NDArray[np.bool_] | None:
-    """Return whether keys within limits may pass a term, with the pruning of conditions; None if it may raise an error."""
+    """Return whether keys within limits may pass a term, evaluated as a condition on zones; None if it may raise an error."""
     zones = {name: zones_of(limits.smallest[name], limits.largest[name]) for name in limits.smallest}
     strings = {name for name, zone in zones.items() if zone.lower.dtype.kind == "O"}
     kinds = {name: ValueKind.STRING if name in strings else kind_of(zone.lower.dtype) for name, zone in zones.items()}

@@ -20,7 +20,7 @@ PruneRanges = Callable[[Limits], Sequence[bool]]
 async def select(
     opened: OpenCollection, snapshot: Snapshot, filters: Filter, candidates: Candidates = None
 ) -> Partitions:
-    """Return the result of `where`; a filter that is the user's function is called on a worker thread."""
+    """Return the partitions that pass a filter, as `where`; a function of the user is called on a worker thread."""
     if callable(filters):
         return await in_thread(where, opened, snapshot, filters, None, candidates)
     return where(opened, snapshot, filters, None, candidates)
@@ -40,7 +40,7 @@ def where(
     snapshot
         A snapshot that contains the candidates.
     filters, prune
-        The filter, and a further selection by key and axis bounds.
+        The filter, and a function that prunes partitions by their keys and axis bounds.
     candidates
         The candidates; by default those of the filter.
 

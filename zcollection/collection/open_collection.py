@@ -70,7 +70,7 @@ class OpenCollection:
         return axis if axis in self.schema.variables else None
 
     def with_schema(self, schema: DatasetSchema) -> "OpenCollection":
-        """Return the collection with another schema, which is one more layout."""
+        """Return the collection with another schema, which is added to the layouts of its configuration."""
         layouts = (*self.configuration.layouts, schema)
         return OpenCollection(self.versioning, evolve(self.configuration, layouts=layouts), self._partitioning)
 

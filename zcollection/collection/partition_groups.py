@@ -146,7 +146,7 @@ def reading_axis(opened: OpenCollection, path: str, record: PartitionRecord) -> 
 
 
 def reading_axis_values(opened: OpenCollection, path: str, record: PartitionRecord) -> Work[NDArray[Any] | None]:
-    """Return the axis of a partition; None if the axis is not a variable; raises as `reading_partition`."""
+    """Return the axis of a partition; None if the axis is not a variable; raises the same errors as `reading_partition`."""
     axis = opened.axis_variable
     if axis is None:
         return None
@@ -196,13 +196,13 @@ class GenerationCheck:
     is_settled: bool = False
 
     def __call__(self, document: bytes | None) -> None:
-        """Raise `OutdatedError` if the document is of another generation, or of another partition."""
+        """Raise `OutdatedError` if the document belongs to another generation, or to another partition."""
         if not self.is_of(document):
             message = f"partition {self.path!r} of {self.place} was changed by another writer after it was looked up; query again"
             raise OutdatedError(message)
 
     def is_of(self, document: bytes | None) -> bool:
-        """Return whether a document is of the expected generation."""
+        """Return whether a document belongs to the expected generation."""
         if self.is_settled:
             return True
         what = f"the group document of partition {self.path!r}"

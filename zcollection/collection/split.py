@@ -118,7 +118,7 @@ def _runs(dataset: Dataset, partitioning: Partitioning, count: int) -> _Runs:
             for start in range(0, count, _BLOCK)
         ]
     except PartitionError:
-        _changes_in(slice(0, count), columns, partitioning)  # its message counts all rows
+        _changes_in(slice(0, count), columns, partitioning)  # raises an error with the row's number in the dataset
         raise
     starts, keys = zip(*blocks, strict=True)
     return _Runs.of([np.concatenate(column) for column in zip(*keys, strict=True)], np.concatenate(starts), count)
@@ -129,7 +129,7 @@ def _changes_in(
 ) -> tuple[NDArray[np.intp], list[NDArray[Any]]]:
     """Return the positions of the rows whose key differs from that of the previous row, and their keys."""
     values = {name: _column(name, variable, partitioning, rows) for name, variable in columns.items()}
-    # The partitioning of times in another calendar accepts `CalendarTimes`.
+    # Times in another calendar are `CalendarTimes`; the partitioning accepts them, as was checked at creation.
     keys = _checked(partitioning, partitioning.keys(cast("dict[str, NDArray[Any]]", values)), rows.stop - rows.start)
     first = _changes(keys)
     return first + rows.start, [column[first] for column in keys]

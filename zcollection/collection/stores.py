@@ -41,7 +41,7 @@ async def open_store(url_or_store: Location, *, mode: Mode, storage_options: Map
     mode
         "r" or "rw".
     storage_options
-        Options of the store; unknown options raise.
+        Options of the store; unknown ones raise an error.
 
     Raises
     ------
@@ -67,7 +67,7 @@ async def open_store(url_or_store: Location, *, mode: Mode, storage_options: Map
 
 
 def versioning_of(store: Store) -> Versioning:
-    """Return the versioning of a store: its native transactions, or the kernel's commit log.
+    """Return the versioning of a store: the snapshots of a transactional store, or the kernel's commit log.
 
     Raises
     ------
@@ -117,12 +117,12 @@ async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
 
 
 async def kind_at(url_or_store: Location, *, storage_options: Mapping[str, Any] | None = None) -> object:
-    """Return what is stored at a location, "collection" or "view", from its configuration document; None if nothing is.
+    """Return the kind of what is stored at a location, "collection" or "view", from its configuration document; None if neither is.
 
     Parameters
     ----------
     url_or_store, storage_options
-        As for `open_store`, whose errors this raises.
+        As for `open_store`; this function raises the same errors.
     """
     store = await open_store(url_or_store, mode="r", storage_options=storage_options)
     await portal.on_loop()

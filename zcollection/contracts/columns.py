@@ -1,4 +1,4 @@
-"""Helpers shared by partitionings: checked settings that name their columns, and the conversion of columns to int64."""
+"""Helpers shared by partitionings: validation of the settings that name variables, and conversion of columns to int64."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -84,7 +84,7 @@ def check_within_int64(beyond: NDArray[np.bool_], column: NDArray[Any], path: st
     Parameters
     ----------
     beyond
-        Whether the key of each value is out of range, shape (rows,).
+        Mask of the values whose key is out of range, shape (rows,).
     column
         The values, shape (rows,).
     path
@@ -93,7 +93,7 @@ def check_within_int64(beyond: NDArray[np.bool_], column: NDArray[Any], path: st
     Raises
     ------
     PartitionError
-        `beyond` contains True; the message names the first value concerned.
+        `beyond` contains True; the message names the first such value.
     """
     if np.any(beyond):
         first = int(np.argmax(beyond))

@@ -2,7 +2,7 @@
 
 
 class Configurable:
-    """Base class of the strategies that a collection or view stores: partitionings, merge strategies, computations.
+    """Base class of what a collection or view stores by name: partitionings, merge strategies and computations.
 
     A subclass is a frozen attrs class. Its fields are its configuration, which is written to the collection as JSON and
     read back through a strict converter. Fields may be strings, numbers, booleans, None, ``numpy.timedelta64``,

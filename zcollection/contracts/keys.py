@@ -1,4 +1,4 @@
-"""Helpers shared by key stores: checks of keys and prefixes, and listings that group keys by common prefix."""
+"""Helpers shared by key-value stores: checks of keys and prefixes, and listings that group keys by common prefix."""
 
 from collections.abc import Iterable, Iterator
 

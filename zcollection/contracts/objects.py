@@ -22,8 +22,8 @@ class Read:
     length
         Number of bytes to read; None reads to the end.
     most
-        Largest number of bytes that a store reads, as a protection against damaged objects of any size. The default is
-        the largest size of a document; None (no limit) for the chunk of an array.
+        Largest number of bytes that a store reads, so that a damaged, very large object does not exhaust the memory.
+        The default is the largest size of a document, or None (no limit) for the chunk of an array.
     """
 
     key: str
@@ -104,7 +104,7 @@ class Pieces:
 
 
 class Blocking(Protocol):
-    """Blocking access to a store, with which a local file is read in the thread that decodes it.
+    """Blocking access to a store: the thread that decodes a chunk also reads it, for example from a local file.
 
     Each method is the blocking form of the method of `KeyStore` with the same name. Any thread may call it: a worker, or
     the thread of a caller that runs no event loop. If the attribute ``takes_pieces`` exists and is true, `stage` receives
@@ -133,8 +133,9 @@ class Objects(ABC):
     Attributes
     ----------
     has_listing
-        Whether `list` lists the existing objects. A read-only store, such as one of a web server, may be unable to. The
-        kernel then probes versions one after the other, and finds partitions only through the catalog and the commit log.
+        Whether `list` lists the existing objects. A read-only store, such as a web server, may not support this. The
+        kernel then probes versions one after the other, and finds partitions only through the catalog and the commit
+        log.
     """
 
     has_listing: ClassVar[bool] = True
@@ -172,7 +173,7 @@ class Objects(ABC):
 
     @abstractmethod
     async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Copy objects, without a copy of the bytes if the store can share them.
+        """Copy objects; a store that can share bytes, such as by hard links, does not copy them.
 
         Parameters
         ----------

@@ -98,7 +98,7 @@ class Store(ABC):
 
 
 class KeyStore(Store, Objects):
-    """A store of objects, each with a key (names joined by "/") and bytes.
+    """A key-value store: objects, each with a key (names joined by "/") and bytes.
 
     The transactions of the kernel run on top of it: they stage complete partitions under one prefix, and publish them
     under another. Every method that writes first calls `check_writable`, and rejects keys outside the root. Writes run on

@@ -1,4 +1,4 @@
-"""The contract of stores with commits of their own, such as Icechunk repositories: snapshots for reads, sessions for writes."""
+"""The contract of transactional stores, such as Icechunk repositories: the snapshots and commits are those of the store."""
 
 import datetime as dt
 import json
@@ -35,9 +35,9 @@ class Commit:
     time
         Time of the commit.
     message
-        Message of the committer.
+        Commit message.
     metadata
-        Further metadata of the committer, as JSON values.
+        Metadata that the writer has stored with the commit, as JSON values.
     """
 
     snapshot: str
@@ -63,7 +63,7 @@ class Reclaimed:
 
 
 class StoreFork(ABC):
-    """Part of a change, written by another process, pickled with everything it contains, and merged into the session."""
+    """The part of a change that another process writes: pickled with everything written to it, and merged into the session."""
 
     @property
     @abstractmethod
@@ -86,7 +86,7 @@ class StoreSession(ABC):
 
     @abstractmethod
     async def commit(self, message: str, metadata: Mapping[str, Any]) -> str | None:
-        """Commit the change, and return the id of its snapshot; None if another writer has committed since: call `rebase`."""
+        """Commit the change, and return the id of its snapshot; None if a rebase is needed first, as another writer has committed."""
 
     @abstractmethod
     async def rebase(self) -> None:
@@ -192,7 +192,7 @@ class TransactionalStore(Store):
 
     @abstractmethod
     async def vacuum(self, older_than: dt.datetime) -> Reclaimed:
-        """Remove the snapshots older than a time that no branch or tag needs, and the data that only they refer to."""
+        """Remove the snapshots that are older than a time and not needed by a branch or tag, and the data that only they refer to."""
 
     async def keeps(self, snapshot: str) -> bool:
         """Return whether a snapshot still exists, that is, no vacuum has removed it.

@@ -1,4 +1,4 @@
-"""A read-only Zarr store over a key store, with which any library that reads Zarr can read a collection in place."""
+"""A read-only Zarr store over a key-value store, with which any library that reads Zarr can read a collection in place."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import ClassVar, Protocol
@@ -11,7 +11,7 @@ from zcollection.contracts.url import StoreURL
 
 
 class Readable(Protocol):
-    """The part of a key store that the view uses."""
+    """The part of a key-value store that the view uses."""
 
     url: StoreURL
     has_listing: ClassVar[bool]
@@ -29,7 +29,7 @@ class Readable(Protocol):
 
 
 class ZarrView(Store):
-    """A read-only `zarr.abc.store.Store` over a key store."""
+    """A read-only `zarr.abc.store.Store` over a key-value store."""
 
     supports_writes = False
     supports_deletes = False

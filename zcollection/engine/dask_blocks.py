@@ -1,4 +1,4 @@
-"""Dask arrays over lazily read rows: each block covers one chunk of one partition, or several."""
+"""Dask arrays over lazily read rows: each block covers one or several chunks of a partition, or several partitions."""
 
 import uuid
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from zcollection.model.dataset import Dataset
 
 Length = int | Literal["partition"] | None
 Chunks = Mapping[str, Length]
-"""Block lengths by dimension: None for that of the stored chunks, -1 for one block, "partition" for one per partition."""
+"""Block lengths by dimension: None for the length of the stored chunks, -1 for one block, "partition" for one per partition."""
 
 
 def chunked(dataset: Dataset, chunks: Chunks) -> Dataset:

@@ -1,4 +1,4 @@
-"""Times at which the rows of a partition were delivered: runs of rows delivered by one change, in row order."""
+"""Deliveries: the insertion times of the rows of a partition, as runs of rows that one change inserted, in row order."""
 
 import base64
 import zlib
@@ -10,7 +10,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 MOST: Final = 2048
-"""Largest number of runs that are stored for a partition, enough for one per minute of a day; beyond, the oldest times become unknown."""
+"""Largest number of runs stored for a partition: more than one for each minute of a day. Of more runs, the oldest become unknown."""
 
 _UNKNOWN: Final = np.iinfo(np.int64).min
 """NaT as an int64."""
@@ -23,13 +23,13 @@ _MOST_PLAIN: Final = 16
 
 @frozen(kw_only=True, eq=False)
 class Deliveries:
-    """Times at which the rows of a partition were delivered, in row order.
+    """The insertion times of the rows of a partition, in row order.
 
     Attributes
     ----------
     times
-        For each run of rows, when the change that delivered it began, by the clock of its writer, in UTC: datetime64[ms],
-        shape (runs,). NaT if unknown.
+        For each run of rows, when the change that inserted it began, by the clock of its writer, in UTC:
+        datetime64[ms], shape (runs,). NaT if unknown.
     rows
         The number of rows of each run: int64, at least 1.
     """
@@ -39,13 +39,13 @@ class Deliveries:
 
     @classmethod
     def at(cls, time: int | None, rows: int) -> Self:
-        """Return the deliveries of `rows` rows that came together, at a time in milliseconds since 1970; None if it is unknown."""
+        """Return the deliveries of `rows` rows inserted together, at a time in milliseconds since 1970; None if it is unknown."""
         numbers = np.full(min(rows, 1), _UNKNOWN if time is None else time, np.int64)
         return cls(times=numbers.view(_TYPE), rows=np.full(len(numbers), rows, np.int64))
 
     @classmethod
     def of(cls, times: NDArray[np.datetime64]) -> Self:
-        """Return the deliveries of rows, given the time of each: datetime64[ms], shape (rows,)."""
+        """Return the deliveries of rows, given the insertion time of each: datetime64[ms], shape (rows,)."""
         numbers = times.view(np.int64)
         edges = np.concatenate([[0], np.flatnonzero(np.diff(numbers)) + 1, [len(numbers)]])
         starts, rows = edges[:-1], np.diff(edges)
@@ -59,7 +59,7 @@ class Deliveries:
 
     def chosen(self, rows: NDArray[Any]) -> "Deliveries":
         """Return the deliveries of some of the rows, selected by row numbers or by a mask."""
-        if len(self.rows) == 1:  # the usual case: all rows came together
+        if len(self.rows) == 1:  # the usual case: all rows were inserted together
             count = np.count_nonzero(rows) if rows.dtype == np.bool_ else len(rows)
             return Deliveries(times=self.times[: min(count, 1)], rows=np.full(min(count, 1), count, np.int64))
         return Deliveries.of(self.each[rows])
@@ -98,18 +98,18 @@ class Deliveries:
         return cls(times=times[starts], rows=np.add.reduceat(rows, starts) if len(starts) else rows)
 
     def bounded(self, most: int = MOST) -> "Deliveries":
-        """Return the deliveries with at most `most` runs: the oldest times become unknown, as many as necessary."""
+        """Return the deliveries in at most `most` runs: as many of the oldest times as necessary become unknown."""
         if len(self.rows) <= most:
             return self
         times = self.times.view(np.int64)
-        # Two runs become one when the younger of them is forgotten too; an unknown time is the smallest number.
+        # Two neighbouring runs become one when the times of both are unknown; an unknown time is the smallest number.
         younger = np.maximum(times[1:], times[:-1])[times[1:] != times[:-1]]
         newest = _UNKNOWN if len(younger) < most else np.partition(younger, -most)[-most]
         kept = np.where(times <= newest, _UNKNOWN, times).view(_TYPE)
         return Deliveries._joined(Deliveries(times=kept, rows=self.rows))
 
     def to_json(self) -> dict[str, Any] | None:
-        """Return the deliveries as a JSON value, with times in milliseconds since 1970; None where no time is known."""
+        """Return the deliveries as a JSON value, with times in milliseconds since 1970; None if no time is known."""
         kept = self.bounded()
         if np.isnat(kept.times).all():
             return None
@@ -120,7 +120,7 @@ class Deliveries:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any] | None, *, rows: int) -> Self:
-        """Return the deliveries of `rows` rows from a value of `to_json`; without any time where the value is invalid."""
+        """Return the deliveries of `rows` rows from a value of `to_json`; all times are unknown if the value is invalid."""
         if value is None:
             return cls.at(None, rows)
         try:
@@ -133,7 +133,7 @@ class Deliveries:
 
 
 def _staying(source: NDArray[np.int64], before: int) -> tuple[int, int]:
-    """Return how many of the first and how many of the last of `before` rows stay the first and the last rows of a merge."""
+    """Return how many of `before` existing rows remain in place at the beginning, and how many at the end, of a merge result."""
     most = min(len(source), before)
     first = _leading(source[:most] == np.arange(most))
     most -= first
@@ -150,13 +150,13 @@ def _packed(times: NDArray[np.int64], rows: NDArray[np.int64]) -> str:
     """Return runs as a base64 string: the differences of the times and the numbers of rows, shuffled by byte and compressed."""
     columns = np.stack([np.diff(times, prepend=np.int64(0)), rows]).astype("<i8")
     planes = columns.view(np.uint8).reshape(2, -1, 8).transpose(0, 2, 1)
-    # Most bytes are in runs of zeros: looking for nothing but runs is several times faster, and the result is no longer.
+    # Most bytes are in runs of zeros: searching for runs only is several times faster, and the result is as short.
     stream = zlib.compressobj(strategy=zlib.Z_RLE)
     return base64.b64encode(stream.compress(planes.tobytes()) + stream.flush()).decode()
 
 
 def _unpacked(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the times and the numbers of rows of runs; raises `ValueError` where the data are longer than any valid ones."""
+    """Return the times and the numbers of rows of runs; raises `ValueError` if there are more data than valid runs can need."""
     data = base64.b64decode(text, validate=True)
     stream = zlib.decompressobj()
     unpacked = stream.decompress(data, 16 * MOST)

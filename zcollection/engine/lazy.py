@@ -274,7 +274,7 @@ class _DimensionPositions:
     def by_number(
         self, numbers: NDArray[np.intp], starts: Callable[[int], int]
     ) -> Iterator[tuple[int, "_DimensionPositions"]]:
-        """Yield each number with its positions, relative to the start of its part, which `starts` returns."""
+        """Yield each distinct number with its positions, relative to the start that `starts` returns for the number."""
         for number, at in _grouped(numbers):
             yield number, _DimensionPositions(self.rows[at] - starts(number), self.targets[at])
 

@@ -1,4 +1,4 @@
-"""Objects sent to other processes: pickled once, and unpickled with an error that names a distribution to install."""
+"""Objects sent to other processes: pickled once; if unpickling fails, the error names the distribution to install."""
 
 import socket
 from functools import cache
@@ -38,7 +38,7 @@ class Parcel:
         Raises
         ------
         BrokenPluginError
-            A plugin is not installed in this process, or incompletely.
+            A plugin is not installed, or only in part, where this process runs.
         """
         import cloudpickle
 

@@ -27,7 +27,7 @@ _COMPARED: Final = "iufM"
 """Kinds of dtypes for which the limits of the axis are compared with the values read."""
 
 _BUFFERED: Final = 4 * 2**20
-"""Bytes of chunks that are read at a time: with more, the memory of each partition would no longer be in the processor's cache."""
+"""Bytes of chunks that are read at a time: more would not fit in the processor's cache."""
 
 
 @frozen(kw_only=True)

@@ -17,7 +17,7 @@ MOST: Final = 256
 """Largest number of runs stored for a partition; an axis with more runs counts as not sampled regularly."""
 
 _COUNTED: Final = 4096
-"""Number of steps up to which the most frequent one is counted; beyond, it is the median, if most steps are equal."""
+"""Up to this number of steps, the most frequent is found by counting; of more steps it is the median, if most are equal to it."""
 
 
 @frozen(kw_only=True)
@@ -86,7 +86,7 @@ class Sampling:
         is_exact = isinstance(step, int) and abs(step) <= np.iinfo(np.int64).max and self.starts.dtype == np.int64
         if not is_exact or self.missing or dtype.kind not in "iumM":
             return None
-        # In place, with few arrays of all rows. What overflows in between does not in the end: integers wrap around.
+        # In place, to need few arrays of this length. An intermediate overflow is harmless: integers wrap around.
         values = np.arange(self.rows.sum(), dtype=np.int64)
         values *= step
         offsets = self.starts - (np.cumsum(self.rows) - self.rows) * step

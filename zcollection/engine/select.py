@@ -192,7 +192,7 @@ class ConditionFinder(Finder):
         return next(at for at, paths in enumerate(self._paths) if path in paths)
 
     def _statistics(self, targets: Sequence[Target]) -> Work[list[tuple[Statistics | None, ...]]]:
-        """Return the statistics of each partition in each source; None where they are not needed or do not exist."""
+        """Return the statistics of each partition in each source; None if they are not needed or do not exist."""
         needed = [bool(paths) for paths in self._paths]
         known: list[list[Statistics | None]] = [[None] * len(self.sources) for _ in targets]
         for at, source in enumerate(self.sources):
@@ -223,7 +223,7 @@ class ConditionFinder(Finder):
         return [verdicts[stop - count : stop] for stop, count in zip(stops, counts, strict=True)]
 
     def _searching(self, target: Target, verdict: Verdicts, room: int) -> "Work[SelectedRows | _Candidates]":
-        """Return the rows of a partition that pass; at most `room` candidates are returned instead, to be evaluated later."""
+        """Return the rows of a partition that pass; if there are at most `room` candidates, return these, to be evaluated later."""
         if not (verdict > NEVER).any():
             return NO_ROWS
         if (verdict == ALWAYS).all():

@@ -37,7 +37,7 @@ STATISTICS: Final = "_statistics"
 """Name of the object; no array, group or chunk has this name."""
 
 _MANY: Final = 10_000
-"""Chunks of an axis up to which it is taken from the statistics."""
+"""Largest number of chunks of an axis that is read from the statistics."""
 
 _MAGIC: Final = b"zcstats1"
 _HEAD: Final = struct.Struct("<8sHII")
@@ -233,7 +233,7 @@ class Statistics:
     Attributes
     ----------
     owner
-        The path and the generation of the partition, as of `owner_of`.
+        The path and the generation of the partition, as `owner_of` returns them.
     zones
         Bounds of the zones by variable path.
     checksums
@@ -241,7 +241,7 @@ class Statistics:
     sampling
         The sampling of the axis.
     deliveries
-        The delivery times of its rows, as JSON; None if unknown.
+        The insertion times of its rows, as JSON; None if unknown.
     """
 
     owner: str
@@ -253,8 +253,9 @@ class Statistics:
     def is_complete(self, names: Iterable[str], form: Form, absent: Collection[str]) -> bool:
         """Return whether the statistics contain everything that can be computed from the values of a partition.
 
-        That is: the bounds of all zones of the variables `names`, the checksum of every sealed chunk, and the sampling of the
-        axis. Absent variables have no chunks. Delivery times cannot be computed from values, and are not required.
+        That is: the bounds of all zones of the variables `names`, the checksum of every sealed chunk (one that ends
+        with its checksum), and the sampling of the axis. Absent variables have no chunks. Insertion times cannot be
+        computed from values, and are not required.
         """
         if form.axis is not None and form.axis not in absent and self.sampling == "unknown":
             return False
@@ -290,7 +291,7 @@ class Statistics:
     def load(
         cls, data: bytes | None, group: GroupRead, *, dimension: str, only: Collection[str] | None = None
     ) -> "Statistics | None":
-        """Return the statistics of a group from bytes; None if they are in another format, damaged, or of another generation.
+        """Return the statistics of a group from bytes; None if they are damaged, in another format, or belong to another generation.
 
         Parameters
         ----------
@@ -415,7 +416,7 @@ def _loaded_zones(body: bytes, at: int, stored: np.dtype[Any], dtype: np.dtype[A
 def reading_statistics(
     group: GroupRead, *, dimension: str, only: Collection[str] | None = None
 ) -> Work[Statistics | None]:
-    """Return the statistics of a group, read from its store; None where there are none, or `Statistics.load` rejects them."""
+    """Return the statistics of a group, read from its store; None if there are none, or `Statistics.load` rejects them."""
     key = Form.of_group(group, dimension=dimension).key
     if key is None:
         return None
@@ -461,7 +462,7 @@ class StatisticsBuilder:
     dimension
         The partitioned dimension.
     deliveries
-        The delivery times of the rows of the new group.
+        The insertion times of the rows of the new group.
     """
 
     form: Form

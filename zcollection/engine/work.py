@@ -64,7 +64,7 @@ class Stage:
 
 @frozen
 class Create:
-    """Request to create objects in a key store; the answer is whether this request certainly created all of them."""
+    """Request to create objects in a key-value store; the answer is True only if this request is known to have created all of them."""
 
     store: KeyStore
     objects: Mapping[str, bytes | Pieces]
@@ -72,7 +72,7 @@ class Create:
 
 @frozen
 class Share:
-    """Request to copy objects, each from its first key to its second."""
+    """Request to copy objects, given as pairs of the source key and the target key."""
 
     pairs: Sequence[tuple[str, str]]
 
@@ -324,7 +324,7 @@ async def _run_on_loop(store: Objects, work: Work[R]) -> R:
     while True:
         request, result = await in_thread(_advanced, resume)
         if request is None:
-            return cast("R", result)  # None where there is a request
+            return cast("R", result)  # None if there is a request
         try:
             resume = partial(work.send, await _answer_on_loop(store, request))
         except CorruptionError as damage:  # as above
@@ -362,7 +362,7 @@ def _joined(objects: Mapping[str, bytes | Pieces]) -> dict[str, bytes]:
 
 
 async def _created(store: KeyStore, objects: Mapping[str, bytes | Pieces]) -> bool:
-    """Create objects, and return whether this call certainly created all of them."""
+    """Create objects, and return whether this call is known to have created all of them."""
 
     async def create(key: str) -> bool:
         return await store.create(key, bytes(objects[key])) == "created"

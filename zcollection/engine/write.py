@@ -48,9 +48,9 @@ class GroupWrite:
     axis
         The axis, if it is a variable.
     owner
-        The owner of the statistics, as of `owner_of`.
+        The owner of the statistics, as `owner_of` returns it.
     base
-        The group that this one replaces; None if nothing of it is used.
+        The group that this one replaces, if some of its objects or statistics are used; otherwise None.
     kept
         Variables whose objects are shared with the base.
     source
@@ -59,12 +59,12 @@ class GroupWrite:
     axis_values
         The axis of all rows, if they do not all come from the dataset and the axis is known.
     brings_rows
-        Whether this change delivers the rows of the dataset. If not, they are new values for existing rows, or which rows
-        are new is not known.
+        Whether this change inserts the rows of the dataset. If not, they are new values for existing rows, or it is not
+        known which of them are new.
     time
         When the change began, in milliseconds since 1970; None if unknown.
     deliveries
-        The delivery times of the rows; None if the caller does not know them.
+        The insertion times of the rows; None if the caller does not know them.
     """
 
     schema: DatasetSchema
@@ -162,7 +162,7 @@ def _statistics_builder(group: GroupWrite) -> Work[StatisticsBuilder]:
 
 
 def _deliveries(group: GroupWrite, known: Statistics | None) -> Deliveries:
-    """Return the delivery times of the rows of a group, given the statistics of the group that it replaces."""
+    """Return the insertion times of the rows of a group, given the statistics of the group that it replaces."""
     if group.deliveries is not None:
         return group.deliveries
     if group.base is None:

@@ -49,7 +49,7 @@ def from_text(text: str, *, axis: str) -> Partitioning:
     cls = REGISTRY.get(Family.PARTITIONING, name)
     types = {attribute.name: attribute.type for attribute in attrs.fields(cls)}
     settings = {setting: _value(value, types.get(setting)) for setting, value in _named(text, parts, cls.brief).items()}
-    # A partitioning whose first setting is not `variables` but, say, a period partitions by the axis.
+    # If the first setting is something other than `variables`, such as a period, the partitioning uses the axis.
     default = {} if cls.brief[:1] == ("variables",) else {"variables": [axis]}
     return _made(cls, {**default, **settings}, text)
 

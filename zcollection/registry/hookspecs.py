@@ -1,8 +1,8 @@
 """The specifications of the hooks: one for each family of plugins.
 
 A plugin is a module named by an entry point of the group ``zcollection``. It implements one or more of these hooks as
-module functions without parameters; each yields a `Provides` for each name. The kernel uses nothing else of the module,
-and imports the module of every installed plugin, so the import must be cheap.
+module functions without parameters; each yields a `Provides` for each name. The kernel uses nothing else in the module.
+It imports the module of every installed plugin, so the import must be cheap.
 """
 
 from collections.abc import Iterable

@@ -9,7 +9,7 @@ from zcollection.registry.registry import REGISTRY, snake_case
 
 
 def class_name(name: str) -> str:
-    """Return the attribute name of the class that has a plugin name.
+    """Return the name of the class, in camel case, for the name of a plugin.
 
     Examples
     --------

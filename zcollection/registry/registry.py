@@ -27,7 +27,7 @@ _BUILT_IN = {
 
 @frozen(kw_only=True)
 class Row:
-    """A row of ``zcollection plugins``.
+    """A row of the table that the command ``zcollection plugins`` prints.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Registry:
         return sorted({provider.provides.name for provider in self.providers(family)})
 
     def get(self, family: Family, name: str, *, provided_by: str | None = None) -> type[Any]:
-        """Return the class of a name.
+        """Return the class that a name refers to.
 
         Parameters
         ----------

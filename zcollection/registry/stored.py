@@ -1,4 +1,4 @@
-"""The stored form of a strategy: a name and a configuration, but no import path."""
+"""The stored form of a strategy (here: a partitioning, merge strategy or computation): its name and configuration, no import path."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -44,11 +44,11 @@ class StagedPartition:
     record
         The record of the partition.
     attempt
-        Id of the attempt that wrote it, where a job may run several times; otherwise empty.
+        Id of the attempt that wrote it, if a job may run several times; otherwise empty.
     in_place
         Whether all objects except the group document are already stored under `path`.
     keys
-        Keys of all its objects, where they are few and each was written rather than copied; otherwise empty.
+        Keys of all its objects, if they are few and each was written rather than copied; otherwise empty.
     """
 
     path: str
@@ -139,7 +139,7 @@ class Stage(Site):
             yield from put({f"{prefix}{GROUP_DOCUMENT}": self._restamped(document, prefix, stamped)})
 
     def _copied(self, key: str, data: bytes | None, path: str, record: PartitionRecord) -> bytes | None:
-        """Return the bytes to write for an object; statistics get the copy as owner, unless they are of another generation."""
+        """Return the bytes to write for an object; statistics get the copy as their owner; None if they belong to another generation."""
         if data is None or not key.endswith(f"/{STATISTICS}"):
             return data
         return with_owner(data, owner_of(path, record.stamp), owner_of(path, self.transaction))
@@ -177,7 +177,7 @@ class Stage(Site):
 
 
 def _check_size(entry: Listed, record: PartitionRecord) -> None:
-    """Raise `CorruptionError` where one object is larger than the recorded size of its partition, before it is read."""
+    """Raise `CorruptionError` if one object is larger than the recorded size of its partition, before it is read."""
     if entry.size > max(record.stored_bytes, LARGEST_DOCUMENT):
         message = (
             f"the object {entry.key!r} has {entry.size} bytes, but its partition is recorded with {record.stored_bytes}; call "
@@ -262,12 +262,12 @@ class Transaction(ABC):
         del paths  # most stores publish without copying
 
     async def resumed(self, digests: Mapping[str, str]) -> Mapping[str, Place]:
-        """Declare a digest of the inputs of each partition, and return where an earlier attempt staged the same, by path.
+        """Declare a digest of the inputs of each partition, and return where an earlier attempt staged these partitions, by path.
 
         The staged partitions may be incomplete, or may be removed at any time.
         """
         del digests
-        return {}  # a store that commits by itself shows no uncommitted data
+        return {}  # a transactional store shows no uncommitted data
 
     def keep(self) -> None:
         """Keep the staged partitions for another attempt if this transaction is not committed."""

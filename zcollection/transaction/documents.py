@@ -38,7 +38,7 @@ class ViewDefinition:
     base
         URL of the base collection, ``scheme://location``, never percent-encoded; or a path relative to the view's own URL.
     computations
-        Stored forms of the computations of its variables, in order; empty where the variables are written by the user.
+        Stored forms of the computations of its variables, in order; empty if the variables are written by the user.
     shadow
         Whether its variables may have the names of variables of the base, which they then replace.
     """
@@ -55,27 +55,27 @@ class Configuration:
     Attributes
     ----------
     axis
-        The variable whose values identify rows, or the dimension where there is no such variable.
+        The variable whose values identify rows, or the dimension if there is no such variable.
     dimension
         The dimension along which the collection is partitioned.
     partitioning
         Stored form of the partitioning.
     depth
-        Number of segments in the path of a partition.
+        Number of parts of the path of a partition, one for each field of the key.
     catalog
         Whether the partitions are also listed in ``_catalog``.
     layouts
         Every schema with which partitions may have been written; the last one is current.
     version
-        The version at which the collection was created: 0, or the version that replaced an older collection. In a store
-        that commits by itself it counts the collections that were stored here before.
+        The version at which the collection was created: 0, or the version that replaced an older collection. In a
+        transactional store it counts the collections that were stored here before.
     changed
         The version at which the schema, the partitioning or the retention was last changed, or `segments` was set; 0
-        where none of them was changed.
+        if none of them was changed.
     view
         The definition of a view; None for a collection. The partitions of a view have the paths of its base's partitions.
     retention
-        Which older versions stay readable; None where only the newest version does.
+        Which older versions stay readable; None if only the newest version does.
     segments
         Whether the catalog is stored in segments.
     """
@@ -155,7 +155,7 @@ class Configuration:
         Raises
         ------
         CorruptionError, FormatVersionError
-            The document is no configuration of zcollection, or a later release wrote it.
+            The document is not a configuration of zcollection, or a later release wrote it.
         """
         return _loaded(data, what)
 
@@ -215,7 +215,7 @@ class PartitionRecord(Printed):
     absent
         Variables that are not stored in the partition; they read as their fill value.
     axis_range
-        Smallest and largest axis value, as stored; None where the axis is no variable.
+        Smallest and largest axis value, as stored; None if the axis is not a variable.
     stored_bytes
         Size of its chunks and documents, in bytes.
     origin
@@ -238,7 +238,7 @@ class PartitionRecord(Printed):
 
     @classmethod
     def from_group(cls, data: bytes, *, what: str) -> "PartitionRecord | None":
-        """Return the record in a group document; None where the group is not a partition of zcollection.
+        """Return the record in a group document; None if the group is not a partition of zcollection.
 
         Raises
         ------
@@ -269,12 +269,12 @@ documents.omit_defaults(PartitionRecord, "origin")
 
 
 def validate_path(path: str) -> str:
-    """Return the path of a partition after checking each segment.
+    """Return the path of a partition after checking each of its parts.
 
     Raises
     ------
     PartitionError
-        A segment is not safe.
+        A part of the path is not safe.
     """
     return "/".join(validate_partition_segment(segment) for segment in path.split("/"))
 

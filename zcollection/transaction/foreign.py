@@ -18,7 +18,7 @@ _MARKS: Final = {
 
 
 async def recognise(store: KeyStore) -> str | None:
-    """Return a description of the format in a store without a zcollection configuration; None where it is unknown."""
+    """Return a description of the format in a store without a zcollection configuration; None if it is unknown."""
     documents = await perform_one(store, fetch([Read(name) for name in _MARKS]))
     return next((what for what, data in zip(_MARKS.values(), documents, strict=True) if data is not None), None)
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 
 def time_of(value: object) -> dt.datetime | None:
-    """Return a time, in UTC where it has no time zone; None where the value is not a time.
+    """Return a time, in UTC if it has no time zone; None if the value is not a time.
 
     Examples
     --------

@@ -42,7 +42,7 @@ class Overlay(Objects):
 
     @property
     def blocking(self) -> "BlockingOverlay | None":
-        """Blocking access, where both stores have it."""
+        """Blocking access, if both stores have it."""
         own, base = self.own.blocking, self.base.blocking
         return None if own is None or base is None else BlockingOverlay(own, base)
 

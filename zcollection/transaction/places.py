@@ -14,7 +14,8 @@ class Place:
     prefix
         Prefix of the keys of its objects; ends with "/".
     document
-        Key of its group document; under a staging prefix where the other objects were written in place and are unpublished.
+        Key of its group document; under a staging prefix if the other objects were written in place and are
+        unpublished.
     """
 
     prefix: str

@@ -1,6 +1,6 @@
-"""The versions of a collection for a reader that cannot write: every method that writes refuses."""
+"""The versions of a collection for a reader that cannot write: every method that writes raises an error."""
 
-# ruff: noqa: ARG002 - methods that refuse use no argument
+# ruff: noqa: ARG002 - methods that only raise an error use no argument
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -16,26 +16,26 @@ from zcollection.transaction.versioning import TransactionFactory, Versioning
 
 
 class ReadOnlyVersioning(Versioning):
-    """Versions to which none can be added."""
+    """Versions that cannot be changed: the methods that write raise `ReadOnlyError`."""
 
     async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:
-        """Refuse: an older version is read-only."""
+        """Raise an error: an older version is read-only."""
         self._refuse()
 
     async def untag(self, configuration: Configuration, name: str) -> None:
-        """Refuse: an older version is read-only."""
+        """Raise an error: an older version is read-only."""
         self._refuse()
 
     async def retain(self, configuration: Configuration, *, versions: int | None, seconds: float | None) -> None:
-        """Refuse: an older version is read-only."""
+        """Raise an error: an older version is read-only."""
         self._refuse()
 
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
-        """Refuse: an older version is read-only."""
+        """Raise an error: an older version is read-only."""
         self._refuse()
 
     async def creation(self, configuration: Configuration, operation: str, *, overwrite: bool) -> TransactionFactory:
-        """Refuse: an older version is read-only."""
+        """Raise an error: an older version is read-only."""
         self._refuse()
 
     def begin(
@@ -46,7 +46,7 @@ class ReadOnlyVersioning(Versioning):
         source: str | None = None,
         candidates: Candidates = None,
     ) -> AbstractAsyncContextManager[Transaction]:
-        """Refuse: an older version is read-only."""
+        """Raise an error: an older version is read-only."""
         self._refuse()
 
     async def place_statistics(
@@ -55,11 +55,11 @@ class ReadOnlyVersioning(Versioning):
         snapshot: Snapshot,
         objects: Mapping[str, tuple[str, bytes]],
     ) -> None:
-        """Refuse: an older version is read-only."""
+        """Raise an error: an older version is read-only."""
         self._refuse()
 
     async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
-        """Refuse: an older version is read-only."""
+        """Raise an error: an older version is read-only."""
         self._refuse()
 
     async def repair(
@@ -68,11 +68,11 @@ class ReadOnlyVersioning(Versioning):
         snapshot: Snapshot,
         documents: Mapping[str, bytes],
     ) -> list[str]:
-        """Refuse: an older version is read-only."""
+        """Raise an error: an older version is read-only."""
         self._refuse()
 
     async def rebuild_catalog(self, configuration: Configuration) -> int:
-        """Refuse: an older version is read-only."""
+        """Raise an error: an older version is read-only."""
         self._refuse()
 
     def _refuse(self) -> NoReturn:

@@ -10,7 +10,7 @@ from zcollection.model.printed import Printed
 from zcollection.model.sections import MOST_ROWS, Columns, Section, Table, heading, named
 
 Label = int | str
-"""How a version is identified: by its number, or by the id of a snapshot where the store commits by itself."""
+"""How a version is identified: by its number, or by the id of its snapshot in a transactional store."""
 
 
 @frozen
@@ -37,23 +37,23 @@ class HistoryEntry(Printed):
     Attributes
     ----------
     version
-        Its number, where 0 is the empty collection; or the id of its snapshot.
+        Its number (0 is the creation of the collection), or the id of its snapshot.
     time
         When it was committed, by the writer's clock: ISO 8601, UTC.
     operation
-        What the change did: "create", "insert", "update", "drop", "copy" or "vacuum"; "lost" where the record was damaged
+        What the change did: "create", "insert", "update", "drop", "copy" or "vacuum"; "lost" if the record was damaged
         and a repair replaced it. The last of consecutive "lost" records names every partition.
     partitions
         Number of partitions written or dropped.
     rows
         Rows of the partitions written, after the change.
     source
-        Name of the inserted source, where the caller gave one.
+        Name of the inserted source, if the caller gave one.
     writer
         Host and process of the writer.
     total
-        Size of the collection after the change; None where it is not known: in a store that commits by itself, or where
-        only the newest versions were requested.
+        Size of the collection after the change; None if it is not known: in a transactional store, or if only the
+        newest versions were requested.
     """
 
     version: Label
@@ -111,13 +111,13 @@ class Committed(Printed):
     Attributes
     ----------
     version
-        Its number, or the id of its snapshot: follow from this one the next time.
+        Its number, or the id of its snapshot: pass it as `since` the next time.
     time
         When it was committed, by the writer's clock: ISO 8601, UTC.
     operation
         What the change did, as in the history.
     source
-        Name of the inserted source, where the caller gave one.
+        Name of the inserted source, if the caller gave one.
     written, dropped
         Paths of the partitions written, and of those dropped.
     """
@@ -137,11 +137,11 @@ class Problem(Printed):
     Attributes
     ----------
     partition
-        Path of the affected partition; "" where no single partition is affected.
+        Path of the affected partition; "" if no single partition is affected.
     variable
-        Path of the affected variable; None where no single variable is affected.
+        Path of the affected variable; None if no single variable is affected.
     chunk
-        Key of the affected chunk within the partition; None where no single chunk is affected.
+        Key of the affected chunk within the partition; None if no single chunk is affected.
     what
         What is wrong.
     """

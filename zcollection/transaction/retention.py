@@ -25,11 +25,12 @@ class Retention:
     Attributes
     ----------
     versions
-        Number of versions before the newest one that stay readable; None for no such limit.
+        Number of versions before the newest one that stay readable; None if that does not depend on their number.
     seconds
-        How long a version stays readable after a newer one replaced it, in seconds; None for no such limit.
+        How long a version stays readable after a newer one replaced it, in seconds; None if that does not depend on its
+        age.
     since
-        The oldest version that can be read without a tag, where versions other than the newest can be read.
+        The oldest version that can be read without a tag, if versions other than the newest can be read.
     tags
         The tagged versions, by the name of the tag.
     """

@@ -26,8 +26,8 @@ class Snapshot:
     objects
         The objects from which the partitions are read.
     checkpoint
-        The partitions at an older version. Where they are in segments, only some segments may be loaded: a request for a
-        partition of another segment is an `AssertionError`.
+        The partitions at an older version. Where they are in segments, only some segments may be loaded: a request for
+        a partition of another segment raises an `AssertionError`.
     changes
         The versions after the checkpoint, in order.
     places
@@ -35,7 +35,7 @@ class Snapshot:
     indexed
         Whether the checkpoint was read from a catalog.
     commit
-        Id of the store's own snapshot, where the store commits by itself.
+        Id of the store's own snapshot, in a transactional store; otherwise None.
     """
 
     objects: Objects
@@ -96,7 +96,7 @@ class Snapshot:
 
     @property
     def schema(self) -> int:
-        """The version at which the schema or the partitioning was last changed; 0 where neither was changed."""
+        """The version at which the schema or the partitioning was last changed; 0 if neither was changed."""
         number = self.checkpoint.schema
         for change in self.changes:
             number = 0 if change.configuration is not None else change.number if change.schema is not None else number
@@ -129,7 +129,7 @@ class Snapshot:
     def published(self) -> "Snapshot | None":
         """Return the snapshot before the first unpublished version, which a checkpoint may contain.
 
-        None where that state is not known: the snapshot was not read from a catalog.
+        None if that state is not known: the snapshot was not read from a catalog.
         """
         changes = list(takewhile(lambda change: change.published, self.changes))
         if not self.indexed and len(changes) < len(self.changes):
@@ -137,7 +137,7 @@ class Snapshot:
         return evolve(self, changes=changes, places={})
 
     def record(self, path: str) -> PartitionRecord | None:
-        """Return the record of a partition, or of the immutable variables; None where it does not exist."""
+        """Return the record of a partition, or of the immutable variables; None if it does not exist."""
         if path == IMMUTABLE:
             return self.immutable
         return (self._written if path in self._touched else self.checkpoint.partitions).get(path)
@@ -162,7 +162,7 @@ class Snapshot:
         return found.changed(self._written.where(select, prune), self._touched)
 
     def is_same(self, other: "Snapshot", path: str) -> bool:
-        """Return whether a partition is of the same generation in another snapshot."""
+        """Return whether a partition has the same generation in another snapshot."""
         own, foreign = self.record(path), other.record(path)
         return (own and own.stamp) == (foreign and foreign.stamp)
 

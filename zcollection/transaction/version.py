@@ -53,9 +53,9 @@ class RecordId:
     number
         Number of the version.
     transaction
-        Id of the transaction that became this version; None where it comes from a catalog of release 2026.12.0.
+        Id of the transaction that became this version; None if it comes from a catalog of release 2026.12.0.
     tag
-        Entity tag of the record, where the store lists one; a record whose tag is unchanged need not be read.
+        Entity tag of the record, if the store lists one; a record whose tag is unchanged need not be read.
     """
 
     number: int = field(default=0, validator=IS_VERSION)
@@ -63,7 +63,7 @@ class RecordId:
     tag: str | None = field(default=None, validator=validators.optional(validators.instance_of(str)))
 
     def is_of(self, record: bytes) -> bool:
-        """Return whether the bytes of a record with this number are of this transaction."""
+        """Return whether the bytes of a record with this number belong to this transaction."""
         return self.transaction is None or _TRANSACTION % self.transaction.encode() in record
 
 
@@ -78,21 +78,21 @@ class Version:
     base
         The version on which the change was based.
     operation
-        What the change did, such as "insert"; "lost" where the record was lost and `repair` replaced it.
+        What the change did, such as "insert"; "lost" if the record was lost and `repair` replaced it.
     time, writer
         When the change was committed, by the writer's clock, and the host and process of the writer; for information only.
     source
-        Name of the inserted source, where the caller gave one; a source is inserted only once.
+        Name of the inserted source, if the caller gave one; a source is inserted only once.
     written
         The partitions written, as columns in JSON; see `partitions`.
     dropped
         Paths of the dropped partitions.
     immutable
-        Record of the immutable variables, where they were written.
+        Record of the immutable variables, if they were written.
     configuration
-        Configuration of the new collection, where the change replaced the whole collection.
+        Configuration of the new collection, if the change replaced the whole collection.
     schema
-        The new configuration, where the change modified the schema, the partitioning or the retention.
+        The new configuration, if the change modified the schema, the partitioning or the retention.
     removed
         Transactions whose staging areas a vacuum removed: none of them can be committed any more.
     attempts
@@ -113,7 +113,7 @@ class Version:
     published
         Whether everything that it staged is published.
     tag
-        Entity tag of the record, where the store lists one; not stored.
+        Entity tag of the record, if the store lists one; not stored.
     """
 
     transaction: str = field(validator=_IS_ID)
@@ -140,7 +140,7 @@ class Version:
 
     @property
     def new_configuration(self) -> str | None:
-        """The configuration that the version committed: of a new collection, or with another schema; None where unchanged."""
+        """The configuration that the version committed: of a new collection, or with another schema; None if unchanged."""
         return self.configuration or self.schema
 
     @classmethod

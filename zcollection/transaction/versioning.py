@@ -1,4 +1,4 @@
-"""The interface to the versions of a collection, for the kernel's commit log and for stores that commit by themselves."""
+"""The interface to the versions of a collection, in a key-value store (the kernel's commit log) or a transactional store."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ class Versioning(ABC):
     store
         The store of the collection.
     has_catalog
-        Whether the collection may have a catalog; a store that commits by itself needs none.
+        Whether the collection may have a catalog; a transactional store needs none.
     """
 
     has_catalog: ClassVar[bool] = True
@@ -52,7 +52,7 @@ class Versioning(ABC):
         return None
 
     def kept_place(self, path: str, record: PartitionRecord) -> Place | None:
-        """Return where a partition is kept after a newer version replaces it; None where it is removed instead."""
+        """Return where a partition is kept after a newer version replaces it; None if it is removed instead."""
         del path, record
         return None
 
@@ -101,7 +101,7 @@ class Versioning(ABC):
         """
 
     def expected(self, configuration: Configuration) -> Snapshot | None:
-        """Return the snapshot that is probably the newest, without a request to the store; None where none is known."""
+        """Return the snapshot that is probably the newest, without a request to the store; None if none is known."""
         del configuration
         return None  # reading the newest version is cheap on most stores
 
@@ -115,7 +115,7 @@ class Versioning(ABC):
     ) -> R | None:
         """Perform a short read of the newest version, or of the candidates, on one thread, and return its result.
 
-        The result is None where the store has no blocking access, where `read` itself returns None, or where another
+        The result is None if the store has no blocking access, if `read` itself returns None, or if another
         version was committed meanwhile. The caller then reads asynchronously, step by step.
         """
         del configuration, read, candidates
@@ -127,7 +127,7 @@ class Versioning(ABC):
 
     @abstractmethod
     async def is_outdated(self, snapshot: Snapshot) -> bool:
-        """Return whether data read by means of a snapshot may belong to another version."""
+        """Return whether data read with a snapshot may belong to another version."""
 
     @abstractmethod
     def begin(
@@ -170,7 +170,7 @@ class Versioning(ABC):
 
     @abstractmethod
     async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
-        """Return the versions, oldest first; only the newest `last` of them where it is given."""
+        """Return the versions, oldest first; only the newest `last` of them if it is given."""
 
     @abstractmethod
     async def sources(self) -> tuple[str, ...]:
@@ -231,7 +231,7 @@ class Versioning(ABC):
 
     @abstractmethod
     async def newer(self, since: Label | None) -> list[Committed]:
-        """Return the versions committed after `since`, oldest first; only the newest version where it is None.
+        """Return the versions committed after `since`, oldest first; only the newest version if it is None.
 
         Raises
         ------
@@ -273,7 +273,7 @@ class Versioning(ABC):
 
     @abstractmethod
     async def rebuild_catalog(self, configuration: Configuration) -> int:
-        """Rebuild the catalog, where the collection has one, and return the number of partitions."""
+        """Rebuild the catalog, if the collection has one, and return the number of partitions."""
 
     @abstractmethod
     async def refreshed(self) -> "Versioning":

@@ -44,7 +44,8 @@ class CombinedReader:
     opened
         The view.
     current
-        The groups of the view that are current, by path; in other partitions the view's variables read as fill.
+        The groups of the view that are current, by path; in other partitions the view's variables read as their fill
+        value.
     """
 
     opened: OpenView

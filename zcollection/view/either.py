@@ -28,15 +28,15 @@ async def open_either(
     url_or_store, mode, storage_options
         As for `zcollection.open_collection`.
     at
-        The version to read, as for `zcollection.open_collection` and `zcollection.open_view`. A view is read over the newest
-        version of its base, unless `base` is an older one.
+        The version to read, as for `zcollection.open_collection` and `zcollection.open_view`. A view is combined with
+        the newest version of its base, unless `base` is opened at an older one.
     base, base_options
         The base of a view, as for `zcollection.open_view`; a collection has none.
 
     Raises
     ------
     CollectionNotFoundError
-        Neither exists there, or the base of the view does not exist where the view refers to.
+        There is neither a collection nor a view, or the base that the view refers to does not exist.
     SettingError
         There is no version `at`, or `base` or `base_options` are given for a collection.
     """

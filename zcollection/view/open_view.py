@@ -120,7 +120,7 @@ class OpenView:
 
     @property
     def _advice(self) -> str:
-        """The advice of the error if the base has another partitioning than the view."""
+        """The next step that the error names if the partitionings of the base and the view differ."""
         if self.own.versioning.pinned_at is not None:
             return (
                 "an older version of a view is never changed: pass a version of its base that has the same partitioning, "
@@ -131,7 +131,7 @@ class OpenView:
 
 
 async def _was_repartitioned(base: OpenCollection) -> bool:
-    """Return whether some version of a base changed its partitioning, also one after the version that is read."""
+    """Return whether any version of a base changed its partitioning, including versions after the one that is read."""
     versioning = await base.versioning.refreshed()
     return any(entry.operation in {"repartition", "rollback"} for entry in await versioning.history())
 

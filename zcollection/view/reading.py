@@ -147,7 +147,7 @@ class _Versions:
 
 @define
 class _MergedRead:
-    """A read that repeats changed partitions until all rows are of one version of the base and one of the view.
+    """A read that reads changed partitions again until all rows belong to one version of the base and one of the view.
 
     Attributes
     ----------
@@ -336,7 +336,7 @@ class _MergedRead:
         )
 
     def _generation(self, versions: _Versions, path: str) -> Generation:
-        """Return the generation of the view's rows of a partition: the stored one, or that of filled or computed rows."""
+        """Return the generation of the view's rows of a partition, whether they are stored, filled or computed."""
         if versions.view.is_current(path):
             return generation(versions.own, path)
         return versions.partitions[path].stamp, "" if self.stale == "fill" else str(versions.base.label)

@@ -34,7 +34,7 @@ class ViewSource(ScanSource):
     opened_view: OpenView
     stale: Stale
     _computed: dict[tuple[str, Generation], Dataset] = field(factory=dict, init=False)
-    """The last computed partitions, because a large partition is read in several pieces."""
+    """Cache of the last computed partitions: a large partition is read in several pieces, but computed once."""
 
     @classmethod
     def of(

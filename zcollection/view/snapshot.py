@@ -58,7 +58,7 @@ class ViewSnapshot(ViewPartitions):
         return self.own.objects
 
     def group(self, path: str, record: PartitionRecord) -> GroupRead:
-        """Return the view's group of a partition, to be read; if it is not current it has no variables, and reads as fill."""
+        """Return the view's group of a partition, to be read; if it is not current, it has no variables, and reads as fill values."""
         place = self.own.place(path)
         if self.is_current(path):
             return partition_groups.group_of(self.opened.own, path, self.own.record(path), place)

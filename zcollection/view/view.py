@@ -51,10 +51,10 @@ R = TypeVar("R")
 class View(Maintained):
     """Variables derived from a base collection and stored in a separate store; the base is never written to.
 
-    Returned by `create_view` and `open_view`. A view always has the current rows of its base. In partitions that the view
-    has not computed, or whose rows in the base have changed since, the view's variables read as fill value. Most methods
-    have an asynchronous variant, whose name ends with ``_async``. A view can be pickled: the pickle contains the URLs and
-    the options of both stores.
+    Returned by `create_view` and `open_view`. A view always has the current rows of its base. In partitions that the
+    view has not computed, or whose rows in the base have changed since, the view's variables read as their fill value.
+    Most methods have an asynchronous variant, whose name ends with ``_async``. A view can be pickled: the pickle
+    contains the URLs and the options of both stores.
     """
 
     def __init__(self, opened: OpenView, *, mode: Mode) -> None:
@@ -150,7 +150,7 @@ class View(Maintained):
 
     @property
     def computations(self) -> tuple[StoredForm, ...]:
-        """The stored computations of the view, also if their plugins are missing; empty if `update` computes the variables."""
+        """The stored computations of the view, even if their plugins are missing; empty if `update` computes the variables."""
         return self._opened.definition.computations
 
     @property
@@ -170,7 +170,7 @@ class View(Maintained):
 
     @property
     def read_only(self) -> bool:
-        """Whether every write is refused."""
+        """Whether every write raises `ReadOnlyError`."""
         return self._mode == "r"
 
     async def query_async(
@@ -255,7 +255,8 @@ class View(Maintained):
         Raises
         ------
         SchemaError
-            A variable is unknown or has the same name as a field, or `stale` is "compute" and the view has no computation.
+            A variable is unknown or has the same name as a key field, or `stale` is "compute" and the view has no
+            computation.
         ExpressionError
             The condition is invalid.
         SettingError
@@ -275,7 +276,8 @@ class View(Maintained):
     async def find_async(self, where: Where, *, filters: Filter = None, progress: ProgressOption = None) -> Rows:
         """Find the rows that pass a condition on variables of the base, of the view, or of both.
 
-        In partitions that are not current, the variables of the view read as fill value, which passes no comparison.
+        In partitions that are not current, the variables of the view read as their fill value, which passes no
+        comparison.
 
         Parameters
         ----------
@@ -483,7 +485,7 @@ class View(Maintained):
     ) -> R:
         """Run an operation on the view; repeat it if another writer has changed the schema of the base in the meantime.
 
-        Most operations raise `StaleError` if the base has been repartitioned; `allow_repartitioned` permits the others.
+        It raises `StaleError` if the base has been repartitioned, unless `allow_repartitioned` is true.
         """
         while True:
             opened = self._opened

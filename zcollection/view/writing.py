@@ -30,7 +30,8 @@ class Writing:
     transaction
         The transaction on the view.
     view
-        The base snapshot of the transaction, and the snapshot of the view's base to compute from.
+        The view's own snapshot, on which the transaction is based, and the snapshot of the base collection to compute
+        from.
     given
         The variables that are read: those of the base, and possibly of the view.
     halo
@@ -59,7 +60,7 @@ class Writing:
         try:
             return await self._stage(paths, label, advance)
         except (CorruptionError, OutdatedError, StoreError) as error:
-            # A partition of the base that another writer has replaced is neither damaged nor missing.
+            # The cause may be another writer that has replaced a partition of the base, and not damage.
             if await self._was_overtaken(paths):
                 message = f"{self.view.opened.base.store.url} was changed by another writer while it was computed from; run it again"
                 raise ConflictError(message) from error

@@ -1,1 +1,1 @@
-"""What keeps a collection in order: history, verification, repair, copies."""
+"""Maintenance of a collection: history, verification, repair, copies."""

@@ -10,7 +10,7 @@ from zcollection.model.durations import Duration, duration_of, nanoseconds_of
 _NONE: Final = np.timedelta64(0, "s")
 
 Keep = int | Duration | None
-"""The retention of older versions: a number of newer versions, a duration, or None to keep none."""
+"""The retention of older versions: how many of them to keep, for how long, or None to keep none."""
 
 
 def kept_by(keep: Keep) -> tuple[int | None, float | None]:

@@ -128,7 +128,7 @@ class Maintained(Printed, ABC):
     retain = synchronous(retain_async)
 
     async def tag_async(self, name: str, version: Label | None = None) -> None:
-        """Give a name to a version, under which it can be opened; a tagged version is retained regardless of `retain`.
+        """Tag a version, so that it can be opened by the name; a tagged version is retained until its tag is removed.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class Maintained(Printed, ABC):
     tag = synchronous(tag_async)
 
     async def untag_async(self, name: str) -> None:
-        """Remove the name of a version, which is then retained only as long as `retain` says.
+        """Remove a tag; its version is then retained only as long as the retention requires.
 
         Raises
         ------
@@ -248,7 +248,7 @@ class Maintained(Printed, ABC):
         return Following(newer, since, seconds_of(every, name="every"))
 
     async def sources_async(self) -> tuple[str, ...]:
-        """Return the names of all sources that have been inserted since the collection was created, in order.
+        """Return the names of all sources that have been inserted since the collection was created, oldest first.
 
         A source stays in the list when its rows are dropped, and after a vacuum.
         """

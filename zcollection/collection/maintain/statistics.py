@@ -117,7 +117,7 @@ def _with_statistics(opened: OpenCollection, names: Iterable[str]) -> DatasetSch
 
 
 async def complete(opened: OpenCollection, *, progress: ProgressOption = None) -> int:
-    """Add missing statistics to partitions, and return the number of partitions concerned.
+    """Add missing statistics to partitions, and return the number of these partitions.
 
     Existing statistics are never computed again: if they contradict the values, the values may be the wrong ones.
     Partitions that another writer changes in the meantime are skipped, as that writer stores their statistics.

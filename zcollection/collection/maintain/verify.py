@@ -310,7 +310,7 @@ class GroupCheck:
         )
 
     def _wrong_documents(self, group: GroupRead, documents: Mapping[str, bytes]) -> Work[dict[str, str]]:
-        """Return the defects of those of the expected documents that are not stored as expected, by key."""
+        """Return the defect of each expected document that is missing or wrong, by key."""
         contents = yield from fetch([Read(_document_key(group, key)) for key in documents])
         defects = {
             key: self._document_defect(key, content, documents[key])
@@ -334,7 +334,7 @@ class GroupCheck:
         return {entry.key.removeprefix(group.prefix): entry.size for entry in (yield from enumerated(group.prefix))}
 
     def _probed(self, group: GroupRead, layouts: Iterable[ArrayLayout]) -> Work[dict[str, int]]:
-        """Return the existing chunks and statistics on a store without listing, by reading one byte of each: size 1."""
+        """Return the existing chunks and statistics, each with size 1, on a store without listing: one byte of each is read."""
         most = max(self.record.stored_bytes, _FACTOR)  # no chunk is empty
         plausible = [layout for layout in layouts if layout.chunk_count <= most]
         statistics_key = Form.of_group(group, dimension=self.opened.dimension).key
@@ -415,5 +415,5 @@ class GroupCheck:
 
 
 def _document_key(group: GroupRead, key: str) -> str:
-    """Return the key in the store of a document of a group; that of the group itself may be elsewhere than its objects."""
+    """Return the key in the store of a document of a group; the group's own document may be stored apart from its other objects."""
     return group.document if key == GROUP_DOCUMENT else group.prefix + key

@@ -1,1 +1,1 @@
-"""What reads rows: selection, query, scan, map."""
+"""Operations that read rows: selection, query, scan, map."""

@@ -1,4 +1,4 @@
-"""Consistent reads without locks: all rows are of one version, even if other writers commit during the read.
+"""Consistent reads without locks: all rows belong to one version, even if other writers commit during the read.
 
 The values read are accepted only if no newer version was committed in the meantime. Otherwise the partitions that changed
 are read again, at the newest version. The other partitions have not changed, so that the result is that version.
@@ -71,7 +71,7 @@ async def read_consistently(
     newest
         Returns the newest version.
     read
-        Reads a version; it is called again for a newer version, and caches what has not changed. It may return None where
+        Reads a version; it is called again for a newer version, and caches what has not changed. It may return None if
         there is nothing to read, so that no check is needed.
     progress
         Passed to `read` at the first attempt, and None at the others.
@@ -82,9 +82,9 @@ async def read_consistently(
     failure
         Message of the error after too many attempts.
     first
-        The version to begin with, where it is known.
+        The version to begin with, if it is known.
     can_continue
-        Whether an attempt that failed although nothing has changed is repeated, because the cause was removed.
+        Takes the error of an attempt during which nothing changed, and returns whether another attempt can succeed.
 
     Raises
     ------

@@ -29,12 +29,12 @@ from zcollection.transaction.snapshot import Snapshot
 
 OnError = Literal["raise", "skip"]
 _SMALL: Final = 2**18
-"""Stored bytes of several partitions up to which one thread reads them faster than several threads."""
+"""Total stored size in bytes up to which one thread reads several partitions faster than several threads."""
 
 
 @define
 class ConsistentRead:
-    """A read that repeats changed partitions until all rows are of one version."""
+    """A read that reads changed partitions again until all rows belong to one version."""
 
     opened: OpenCollection
     schema: DatasetSchema
@@ -85,7 +85,7 @@ class ConsistentRead:
         return _with_records(await request.newest())
 
     async def _read_selected(self, selected: SelectedPartitions, progress: ProgressOption) -> bool | None:
-        """Read the selected partitions; return None where there is nothing to read."""
+        """Read the selected partitions; return None if there is nothing to read."""
         if not selected.partitions and not selected.is_of_rows:
             return None
         with tracking(progress, len(selected.partitions), "query") as advance:
@@ -95,7 +95,7 @@ class ConsistentRead:
     async def _try_on_one_thread(
         self, request: Request, progress: ProgressOption
     ) -> Dataset | SelectedPartitions | None:
-        """Return the rows if one thread can read them quickly, or the selected partitions; None if it can do neither."""
+        """Return the rows if one thread can read them quickly, else the selected partitions; None if one thread can do neither."""
         if progress or not self.executor.is_local:
             return None
         return await self.opened.versioning.read_on_one_thread(

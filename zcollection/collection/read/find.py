@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 @define(eq=False)
 class ConsistentSearch(ABC, Generic[R]):
-    """A search in partitions that repeats changed partitions until all results are of one version.
+    """A search in partitions that searches changed partitions again until all results belong to one version.
 
     Attributes
     ----------

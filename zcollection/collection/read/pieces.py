@@ -65,7 +65,7 @@ class Pieces:
             piece.arrays is arrays and piece.start == start for piece, start in zip(pieces, starts, strict=False)
         )
         rows = sum(piece.rows for piece in pieces)
-        # The arrays have more rows where one of the partitions read together was found to be damaged afterwards, and left out.
+        # The arrays have more rows if one of the partitions in them was found to be damaged and left out.
         if follow and all(
             values.shape[schema[name].dimensions.index(self.dimension)] == rows for name, values in arrays.items()
         ):

@@ -36,7 +36,7 @@ from zcollection.transaction.reports import Label
 from zcollection.transaction.snapshot import Snapshot
 
 Where = str | Condition | Rows | None
-"""A row selection: a condition, or rows found before; None selects all rows."""
+"""A row selection: a condition, or the `Rows` that `find` returned; None selects all rows."""
 
 
 class ViewPartitions(ABC):
@@ -212,7 +212,7 @@ class Request:
         return self._verdicts({name: field_zones(keys[name]) for name in self.bound.fields}, limits)
 
     def _verdicts(self, zones: dict[str, Zones], limits: Sequence[Any]) -> Sequence[bool]:
-        """Return which entries may contain rows that pass, from zones of the key fields and bounds of the axis."""
+        """Return which partitions, or ranges of them, may contain rows that pass, from zones of the key fields and axis bounds."""
         axis = self.opened.axis_variable
         if axis is not None and axis in self.bound.variables and axis not in self.own.all_variables():
             zones[axis] = _zones_of_limits(limits, self.opened.schema.variables[axis])

@@ -192,7 +192,7 @@ class Rows(Printed):
 
 
 def _is_same(mine: PartRows, theirs: PartRows) -> bool:
-    """Return whether rows are of the same generation of a partition, and of the view's group of it."""
+    """Return whether two sets of rows belong to the same generation of a partition, and of the view's group of it."""
     return mine.stamp == theirs.stamp and (
         None in {mine.view_stamp, theirs.view_stamp} or mine.view_stamp == theirs.view_stamp
     )

@@ -168,8 +168,8 @@ class Scan:
     """An iterable, synchronous and asynchronous, of Datasets with the rows of a query, in the same order.
 
     Each Dataset contains the rows of as many partitions as fit in `block_size` bytes, or some of the rows of a larger
-    partition. Each iteration starts with the newest version, and all its Datasets are of one version: if another writer
-    changes partitions that were already returned, the iteration raises `ConflictError`.
+    partition. Each iteration starts with the newest version, and all its Datasets belong to one version: if another
+    writer changes partitions that were already returned, the iteration raises `ConflictError`.
 
     With ``pip install 'zcollection[arrow]'`` a scan is also a stream of Arrow record batches (the Arrow PyCapsule
     interface).
@@ -247,7 +247,7 @@ class Scan:
         return self.source.opened.part(self.schema, partitioned=True)
 
     def __iter__(self) -> Iterator[Dataset]:
-        # The configuration is that of this context, also if another thread takes the next Dataset.
+        # The configuration is that of this context, even if another thread takes the next Dataset.
         return _parts(_Iteration(self, self.source.for_iteration()), copy_context())
 
     async def __aiter__(self) -> AsyncIterator[Dataset]:
@@ -281,7 +281,7 @@ class _Iteration:
     pieces
         The rows of these partitions that remain to be read.
     immutable
-        GenerationCheck and values of the immutable variables.
+        Stamp and values of the immutable variables; None before they are read.
     """
 
     scan: Scan
@@ -336,7 +336,7 @@ class _Iteration:
                 self.source = newer.for_iteration()
 
     async def _is_current(self) -> bool:
-        """Continue with the newest version, and return whether the values just read are of it and need not be read again.
+        """Continue with the newest version, and return whether the values just read belong to it, so that they need not be read again.
 
         Raises
         ------

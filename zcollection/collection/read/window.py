@@ -38,7 +38,7 @@ class Window:
     own
         The positions of the partition's own rows, in the order in which it stores them.
     rows_given
-        The number of rows, also if there is no variable.
+        The number of rows, even if the dataset has no variable.
     """
 
     rows: Dataset

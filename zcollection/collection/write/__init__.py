@@ -1,1 +1,1 @@
-"""What changes rows, variables and partitions; each change is one commit."""
+"""Operations that change rows, variables and partitions; each change is one commit."""

@@ -68,7 +68,7 @@ def _may_be_older(opened: OpenCollection, limit: Any, limits: Limits) -> Sequenc
 
 
 def _as_limit(opened: OpenCollection, age: Age) -> Any:
-    """Return the time of an age, in a form that compares with axis values."""
+    """Return an age as a time that can be compared with axis values."""
     variable = None if opened.axis_variable is None else opened.schema.variables[opened.axis_variable]
     calendar = None if variable is None else calendar_of(variable)
     if calendar is None:

@@ -57,7 +57,7 @@ def as_strategy(merge: Merge) -> MergeStrategy:
     UnknownPluginError
         The name is unknown.
     SettingError
-        `merge` is of another type.
+        `merge` has another type.
     """
     if merge is None:
         return ReplacePartition()
@@ -111,7 +111,8 @@ def merging(
 ) -> Work[Merged]:
     """Merge the rows inserted into one partition with its existing rows.
 
-    Only the axis of the existing rows is read, unless the strategy computes values; of a regularly sampled axis, only the statistics.
+    Only the axis of the existing rows is read, unless the strategy computes values; if the axis is regularly sampled,
+    its statistics are enough.
 
     Parameters
     ----------
@@ -185,7 +186,7 @@ def _axis_of(
     came = np.flatnonzero(source < 0)
     if not len(before):
         return arriving[~source]
-    values = before.take(source, mode="clip")  # of rows that come, replaced in the next line
+    values = before.take(source, mode="clip")  # the values of inserted rows are placeholders, replaced in the next line
     values[came] = arriving[~source[came]]
     return values
 

@@ -120,7 +120,7 @@ def _with_variables(opened: OpenCollection, source: InputDataset, unknown: Itera
 
 
 def _is_seen(schema: DatasetSchema, path: str, dimension: str) -> bool:
-    """Return whether an existing group declares a dimension for a variable, whose group may be new."""
+    """Return whether a dimension is declared in the group of a variable, which may be new, or in a parent of that group."""
     groups = schema.all_groups()
     return any(dimension in groups[above].dimensions for above in ancestors(split(path)[0]) if above in groups)
 

@@ -89,7 +89,8 @@ class Part:
     rows
         The first row and the row after the last, if the rows are consecutive; otherwise a digest of their positions.
     span
-        The first and last axis value, if the axis never decreases from row to row; otherwise None.
+        The first and last axis value, if the axis never decreases from row to row; otherwise None. Constant if the axis
+        is not a variable.
     """
 
     path: str
@@ -156,7 +157,7 @@ class _Repartition(Reshape):
             transaction.reads(path)
         transaction.watch(lambda _: True)
         transaction.reconfiguration = self.target.configuration
-        # In a native session, new partitions overwrite old ones that are still needed to make other new ones.
+        # In the session of a transactional store, new partitions overwrite old ones that are still needed to make other new ones.
         is_session = base.commit is not None
         stage = transaction.stage
         site = OverlaidStage(stage=stage, base=base.objects) if is_session else stage
@@ -372,7 +373,7 @@ class _Assembly:
     def _assembled(
         self, item: NewPartition, schema: DatasetSchema
     ) -> Work[tuple[Mapping[str, NDArray[Any]], Deliveries]]:
-        """Return the rows in the order of the axis, packed variables as they are stored, and their delivery times."""
+        """Return the rows in the order of the axis, packed variables as they are stored, and their insertion times."""
         dimension = self.target.dimension
         found = yield from self._found(item)
         places = None if item.is_in_order else (yield from self._places(item, found))
@@ -393,7 +394,7 @@ class _Assembly:
     def _deliveries(
         self, item: NewPartition, found: Sequence[SelectedRows], places: NDArray[np.intp] | None
     ) -> Work[Deliveries]:
-        """Return the delivery times of the rows, which are moved together with the rows."""
+        """Return the insertion times of the rows, which are moved together with the rows."""
         times: list[NDArray[np.datetime64]] = []
         for part, rows in zip(item.parts, found, strict=True):
             group = partition_groups.group_of(self.target, part.path, part.record, part.place)

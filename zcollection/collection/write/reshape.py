@@ -66,7 +66,8 @@ class Reshape(ABC):
         digests
             A digest of the inputs of each partition, by its path.
         job
-            Returns the job for a partition, given its path and where an earlier attempt has staged the same.
+            Returns the job for a partition, given its path and the place where an earlier attempt has staged it, if
+            any.
         rows
             Number of rows of all partitions together.
         """

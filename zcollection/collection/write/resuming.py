@@ -45,8 +45,8 @@ def reuse(
 ) -> Work[StagedPartition | None]:
     """Copy a partition staged by another attempt to this stage, and return it.
 
-    Every document and every chunk of the copy is verified, because its writer may have died while writing it, or may still
-    be alive and remove it. If the copy is not complete, it is removed, and None is returned.
+    Every document and every chunk of the copy is verified, because the writer of the original may have died while
+    writing, or may still be alive and remove it. If the copy is not complete, it is removed, and None is returned.
     """
     try:
         (document,) = yield from fetch([Read(place.document)])

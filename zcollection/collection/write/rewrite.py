@@ -136,7 +136,7 @@ class _Rewrite(Reshape):
         )
 
     def _outdated_partitions(self, base: Snapshot) -> dict[str, PartitionRecord]:
-        """Return the partitions with another layout than the new one."""
+        """Return the partitions whose layout differs from the new one."""
         same = self._layouts(partitioned=True)
         return {path: record for path, record in base.partitions.items() if record.layout not in same}
 

@@ -101,7 +101,7 @@ def _with(schema: DatasetSchema, path: str, variable: VariableSchema) -> Dataset
 
 
 def _check_empty(transaction: Transaction, path: str) -> None:
-    """Check that no partitions exist, also at the commit, because the variable has no fill value."""
+    """Check that no partitions exist, now and at the commit, because the variable has no fill value."""
     if len(transaction.base.partitions):
         message = (
             f"variable {path!r} has no fill value, and there are partitions that lack it; declare one, or give the function "
@@ -154,7 +154,7 @@ def _only(result: object, path: str) -> Mapping[str, Any]:
 async def _rewrite_without(
     opened: OpenCollection, target: OpenCollection, transaction: Transaction, path: str, progress: ProgressOption
 ) -> None:
-    """Stage every group that contains a variable without it; the objects of all other variables are kept."""
+    """Stage every group that contains a variable again, without this variable; the objects of all others are kept."""
     base = transaction.base
     records = {
         partition: record

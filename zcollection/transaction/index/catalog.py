@@ -27,11 +27,11 @@ from zcollection.transaction.index.segments import FOLDER, Segments
 from zcollection.transaction.version import IS_VERSION, RecordId
 
 _LARGEST: Final = 128 * 2**20
-"""Largest accepted size of a catalog, in bytes: some million partitions."""
+"""Largest accepted size of a catalog, in bytes: several million partitions."""
 
 _MOST_KEPT: Final = 4
 _LARGEST_KEPT: Final = 4 * 2**20
-"""Number of catalogs kept in memory, and the largest size of each in bytes: some 200,000 partitions."""
+"""Number of catalogs kept in memory, and the largest size of each in bytes: about 200,000 partitions."""
 
 _ROOT: Final = 2
 """Format version of the root of segments."""
@@ -48,7 +48,7 @@ class Checkpoint:
     Attributes
     ----------
     record
-        Identity of the commit record of that version: the checkpoint is valid where the log contains this record.
+        Identity of the commit record of that version: the checkpoint is valid if the log contains this record.
     partitions
         The record of each partition, by path; of a large collection in segments, of which some are loaded.
     immutable
@@ -56,7 +56,7 @@ class Checkpoint:
     configuration
         The version at which the configuration was written.
     schema
-        The version at which the schema or the partitioning was last changed; 0 where neither was changed.
+        The version at which the schema or the partitioning was last changed; 0 if neither was changed.
     """
 
     record: RecordId = field(factory=RecordId)
@@ -107,7 +107,7 @@ async def save(
     store
         The store of the collection.
     checkpoint
-        The checkpoint to write; changed segments must be loaded, and all segments where they become one object.
+        The checkpoint to write; changed segments must be loaded, and all segments if the catalog becomes one object.
     in_segments
         Whether the catalog is written in segments.
     removes
@@ -153,7 +153,7 @@ async def _cut(store: KeyStore, partitions: Partitions) -> Segments:
 
 
 async def load(store: KeyStore) -> Checkpoint | None:
-    """Return the checkpoint in the catalog, without loaded segments; None where the catalog is missing or damaged."""
+    """Return the checkpoint in the catalog, without loaded segments; None if the catalog is missing or damaged."""
     return await perform_one(store, loading())
 
 
@@ -195,7 +195,7 @@ def loading() -> Work[Checkpoint | None]:
 
 
 def parsed(data: bytes | None) -> Checkpoint | None:
-    """Return the checkpoint in the bytes of a catalog; None where they are missing or damaged."""
+    """Return the checkpoint in the bytes of a catalog; None if they are missing or damaged."""
     if data is None:
         return None
     try:

@@ -12,14 +12,14 @@ from zcollection.contracts.partitioning import KeyValue
 
 @frozen
 class Limits:
-    """The limits of keys and axis values in stretches of partitions.
+    """The limits of keys and axis values in ranges of consecutive partitions.
 
     Attributes
     ----------
     smallest, largest
-        By field of the key, one value for each stretch: numbers, booleans, or strings in an object array.
+        By field of the key, one value for each range: numbers, booleans, or strings in an object array.
     axis
-        The smallest and the largest axis value in each stretch, as stored; None where they are not known.
+        The smallest and the largest axis value in each range, as stored; None if they are not known.
     """
 
     smallest: Mapping[str, NDArray[Any]]
@@ -49,11 +49,11 @@ def _array(column: Sequence[KeyValue]) -> NDArray[Any]:
 
 @runtime_checkable
 class RangePruning(Protocol):
-    """Candidates that also prune stretches of partitions by their limits, and name further partitions by path."""
+    """Candidates that also prune ranges of partitions by their limits, and name further partitions by path."""
 
     @property
     def paths(self) -> Collection[str]:
         """Paths of partitions that are requested regardless of the limits."""
 
     def may_contain(self, limits: Limits) -> Sequence[bool]:
-        """Return for each stretch whether it may contain a requested partition."""
+        """Return for each range whether it may contain a requested partition."""

@@ -59,7 +59,7 @@ def packed(column: Sequence[Any]) -> Any:
 
 
 def _numbers(column: Sequence[Any], kinds: set[type]) -> dict[str, str] | None:
-    """Return numbers as the bytes of the smallest sufficient type; None where the values are not numbers of one type."""
+    """Return numbers as the bytes of the smallest sufficient type; None if the values are not numbers of one type."""
     if kinds == {float}:
         return {"float64": _to_base64(array("d", column))}
     if kinds != {int}:

@@ -1,4 +1,4 @@
-"""The partitions of a collection, stored in columns: a query of one partition among 100,000 makes one record."""
+"""The partitions of a collection, stored in columns: a query for one partition among 100,000 creates only one record."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ from zcollection.transaction.index import packing
 from zcollection.transaction.index.packing import Columns
 
 Selection = Callable[[Mapping[str, Sequence[KeyValue]]], Iterable[int]]
-"""Selects partitions: takes the columns of the key's fields, and returns positions in them, in order."""
+"""Selects partitions: takes the columns of the key's fields, and returns the positions of the selected keys, in order."""
 
 Candidates = Callable[[Sequence[str]], Iterable[str]] | Collection[str] | None
 """The requested partitions: their paths, or a function that filters paths; None for all.
 
-The function is also called with the first segments of paths, all of one length, and returns those under which a requested
+The function is also called with prefixes of paths, all of the same depth, and returns those under which a requested
 partition may be stored. A `limits.RangePruning` also filters by the limits of keys and of the axis.
 """
 
@@ -64,7 +64,7 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
     @classmethod
     def _of(cls, paths: Sequence[str], keys: ByName, columns: ByName) -> "Partitions":
         partitions = cls.__new__(cls)
-        partitions._set(paths, keys, columns)  # noqa: SLF001 - of its own class, as below
+        partitions._set(paths, keys, columns)  # noqa: SLF001 - an instance of this class, as below
         return partitions
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -178,7 +178,7 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
             raise CorruptionError(OF_DIFFERENT_FIELDS)
         columns, new_keys = [*self.key_columns().values()], _rows(new.key_columns())
         try:
-            if _FEW * len(new) < len(self):  # to build the tuples of all keys would take longer
+            if _FEW * len(new) < len(self):  # building the tuples of all keys would take longer
                 return [
                     bisect_left(range(len(self)), key, key=lambda at: tuple(each[at] for each in columns))
                     for key in new_keys
@@ -190,7 +190,7 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
 
     @classmethod
     def joined(cls, stretches: Iterable["Stretch"]) -> "Partitions":
-        """Return stretches of partitions joined in order; a stretch is the partitions, its start and its stop."""
+        """Return ranges of partitions, concatenated; each is given as the partitions, a start and a stop (a "stretch")."""
         parts = [stretch for stretch in stretches if stretch[1] < stretch[2]]
         if not parts:
             return cls()

@@ -303,7 +303,7 @@ class Segments:
         return Partitions.joined((part, 0, len(part)) for part in map(self._part, self.containing(candidates)))
 
     def get(self, path: str) -> PartitionRecord | None:
-        """Return the record of a partition; None where it does not exist. Its segment must be loaded."""
+        """Return the record of a partition; None if it does not exist. Its segment must be loaded."""
         for at in self.containing([path]):
             if path in (part := self._part(at)):
                 return part[path]
@@ -350,7 +350,7 @@ class Segments:
         return list(accumulate(counts))
 
     def _by_position(self, paths: Iterable[str]) -> dict[int | None, list[str]]:
-        """Return paths by the position of the segment that may contain them; under None where a path does not give its key."""
+        """Return paths by the position of the segment that may contain them; under None if a path does not give its key."""
         found: dict[int | None, list[str]] = {}
         for path in paths if self._firsts else ():
             if path != IMMUTABLE:
@@ -398,7 +398,7 @@ def _is_position(at: int | None) -> TypeGuard[int]:
 
 
 def _pieces(partitions: Partitions, *, is_last: bool) -> Iterator[Partitions]:
-    """Yield partitions in pieces of at most `SIZE`: of equal size, or full ones at the end, where more will be appended."""
+    """Yield partitions in pieces of at most `SIZE`: of equal size, or full ones at the end, to which more will be appended."""
     total = len(partitions)
     count = -(-total // SIZE)
     bounds = [min(at * SIZE, total) if is_last else at * total // count for at in range(count + 1)] if count else []
@@ -407,7 +407,7 @@ def _pieces(partitions: Partitions, *, is_last: bool) -> Iterator[Partitions]:
 
 
 def key_of(path: str, fields: Mapping[str, Sequence[KeyValue]]) -> KeyRow | None:
-    """Return the key in a path, given columns with the fields of the keys; None where the path does not give one.
+    """Return the key in a path, given columns with the fields of the keys; None if the path does not give one.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The partitions of a collection found by listing its directories, where there is no catalog."""
+"""The partitions of a collection found by listing its directories, if there is no catalog."""
 
 from collections.abc import AsyncIterator, Collection
 
@@ -26,7 +26,7 @@ async def candidates(objects: Objects, configuration: Configuration) -> list[str
 
 
 async def _walk(objects: Objects, prefix: str, depth: int) -> AsyncIterator[str]:
-    """Yield the paths of `depth` segments at which a partition may be stored; directories with foreign names are ignored."""
+    """Yield the paths with `depth` parts at which a partition may be stored; directories with foreign names are ignored."""
     async for entry in objects.list(prefix):
         path = entry.key.rstrip("/")
         if not entry.is_prefix or not is_safe_path(path):

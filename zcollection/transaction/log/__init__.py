@@ -1,1 +1,1 @@
-"""Versions on a store of keys and bytes: a log of commits that the kernel writes itself."""
+"""Versions in a key-value store: a log of commits that the kernel writes itself."""

@@ -15,7 +15,7 @@ from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import Version
 
 _MOST_BEHIND: Final = 16
-"""Number of versions by which the catalog may be behind: a reader has to read their records after it."""
+"""Number of versions by which the catalog may be behind: a reader has to read the record of each of them, too."""
 
 _LEAST_SHARE: Final = 1 / 4
 """The share of changed partitions from which the catalog is written again, so that its cost is proportional to changes."""
@@ -24,7 +24,7 @@ _LEAST_SHARE: Final = 1 / 4
 async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int:
     """Write the catalog of the newest version up to which all versions are published, and return its number.
 
-    The caller holds the lock. The result is 0 where the partitions at that version are not known.
+    The caller holds the lock. The result is 0 if the partitions at that version are not known.
     """
     snapshot = await snapshots.take(store, configuration, candidates=())
     if snapshot.pending:
@@ -89,7 +89,7 @@ async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
 
 
 async def _known_paths(store: KeyStore, configuration: Configuration) -> list[str]:
-    """Return the paths of the partitions in the catalog; none where it is damaged."""
+    """Return the paths of the partitions in the catalog; none if it is damaged."""
     with suppress(CorruptionError):
         return list((await snapshots.take(store, configuration)).partitions)
     return []

@@ -61,7 +61,7 @@ async def at(store: KeyStore, number: int, *, with_segments: bool = True) -> Sna
 
 
 async def _before(store: KeyStore, number: int, *, with_segments: bool) -> Checkpoint | None:
-    """Return the last valid checkpoint up to a version; None where there is none."""
+    """Return the last valid checkpoint up to a version; None if there is none."""
     known = await kept(store)
     for version, key in sorted(known, reverse=True):
         if version <= number and (with_segments or not key.endswith(".root")):

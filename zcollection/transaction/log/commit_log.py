@@ -94,7 +94,7 @@ def _around(store: KeyStore, known: RecordId) -> Work[tuple[bool, bool, bool]]:
 
 
 def _checking_not_lost(store: KeyStore, number: int) -> Work[None]:
-    """Raise `CorruptionError` where a record is missing although its mark exists."""
+    """Raise `CorruptionError` if a record is missing although its mark exists."""
     record, mark = yield from fetch([Read(record_key(number)), Read(mark_key(number))])
     if record is not None or mark is None:
         return
@@ -178,7 +178,7 @@ def _listed_following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
 
 
 def _checking_same(store: KeyStore, known: RecordId, keys: Mapping[str, str | None]) -> Work[None]:
-    """Raise `ConflictError` unless the log contains a record; it is read only where its tag does not decide."""
+    """Raise `ConflictError` unless the log contains a record; it is read only if its entity tag does not decide."""
     key = record_key(known.number)
     if key in keys and known.tag is not None and known.tag == keys[key]:
         return
@@ -191,7 +191,7 @@ def _checking_same(store: KeyStore, known: RecordId, keys: Mapping[str, str | No
 
 
 def _from(number: int) -> Work[dict[str, str | None]]:
-    """Return the tag of each object in the log of a version and of all later ones, by key."""
+    """Return the entity tag of each object in the log of a version and of all later ones, by key."""
     entries = yield from enumerated(LOG, after=f"{LOG}{number:020d}")
     return {entry.key: entry.etag for entry in entries}
 
@@ -237,7 +237,7 @@ async def _loaded(store: KeyStore, numbers: Iterable[int], keys: Mapping[str, st
 
 
 def checking_not_empty(store: KeyStore) -> Work[None]:
-    """Raise `CorruptionError` where a listing shows no record at all: the newest record is never removed."""
+    """Raise `CorruptionError` if a listing shows no record at all: the newest record is never removed."""
     if not store.has_listing:
         return
     entries = yield from enumerated(LOG)

@@ -26,7 +26,7 @@ _MOST_MOVED: Final = 1024
 async def fold(store: KeyStore, before: int, *, until: float = float("inf"), known: Sequence[Version] = ()) -> int:
     """Move the records of versions before `before` to the history, and return how many.
 
-    The caller holds the lock, where the store has one, and all these versions are published.
+    The caller holds the lock, if the store has one, and all these versions are published.
 
     Parameters
     ----------

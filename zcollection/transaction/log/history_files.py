@@ -21,7 +21,7 @@ FOLDER: Final = f"{TRANSACTIONS}/history/"
 
 JOINED: Final = 16
 _HIGHEST: Final = 3
-"""`JOINED` files of equal level become one file, up to level `_HIGHEST`: some thousand versions."""
+"""`JOINED` files of equal level become one file, up to level `_HIGHEST`: several thousand versions."""
 
 _NO_VERSION: Final = 10**18 - 1
 
@@ -47,7 +47,7 @@ async def last_version(store: KeyStore) -> int:
 
 
 async def join(store: KeyStore) -> None:
-    """Join the last history files into one where there are `JOINED` files of the same level."""
+    """Join the last history files into one if there are `JOINED` files of the same level."""
     spans = {entry.key: _span(entry.key) async for entry in store.list(FOLDER)}
     last = sorted((span, key) for key, span in spans.items() if span)[-JOINED:]
     levels = {_level(first, end) for (first, end), _ in last}
@@ -84,7 +84,7 @@ def dump(versions: Sequence[Version]) -> dict[str, bytes]:
 def parse(
     key: str, data: bytes, *, check_partitions: bool, numbers: Container[int] | None = None
 ) -> tuple[Version, ...] | None:
-    """Return the versions in a history file, or only those with given numbers; None where it is damaged."""
+    """Return the versions in a history file, or only those with given numbers; None if it is damaged."""
     what = f"the history {key}"
     with suppress(CorruptionError):
         body = documents.load(data, _History, kind="history", what=what)

@@ -1,11 +1,10 @@
-"""Writing of new partitions in their published place, on stores that publish by copying; readers ignore them without a document.
+"""Writing of new partitions in their published place, on stores that publish by copying; without a group document, readers ignore them.
 
 The group document is staged as usual, and is put in place when the change is published. A writer first creates one
-particular object in the place, which only one writer can do; while any object exists there, the other writers stage their
-partitions.
-Existing objects are never overwritten. The objects of a failed or dead writer stay until a vacuum removes them as a change
-of that partition, because another writer may write to the place at any time. An announcement in the staging area names the
-paths, so that the vacuum can find these objects.
+particular object in the place, which only one writer can do; while any object exists there, the other writers stage
+their partitions. Existing objects are never overwritten. The objects of a failed or dead writer stay until a vacuum
+removes them by a committed change of that partition, because another writer may write to the place at any time. An
+announcement in the staging area names the paths, so that the vacuum can find these objects.
 """
 
 import json

@@ -26,7 +26,7 @@ _UNLISTED: Final = (
 
 
 async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:
-    """Return the newest version; from the group documents of all partitions where the catalog or a record is damaged.
+    """Return the newest version; from the group documents of all partitions if the catalog or a record is damaged.
 
     Raises
     ------
@@ -84,12 +84,12 @@ def _has_pending_configuration(snapshot: Snapshot) -> bool:
 
 
 def newest_known(configuration: Configuration, snapshot: Snapshot) -> int:
-    """Return the newest version named by the log or the configuration: the log may be restored from an older copy."""
+    """Return the newest version named by the log or the configuration: the log may have been restored from an older copy."""
     return max(snapshot.version, configuration.version, configuration.changed)
 
 
 async def correct_configuration(store: KeyStore, configuration: Configuration) -> bytes | None:
-    """Return the correct configuration where its document is missing or older than the log; None where it is correct."""
+    """Return the correct configuration if its document is missing or older than the log; None if it is correct."""
     found = configuration.dump() if await store.load_document(CONFIGURATION) is None else None
     for version in await history.all_versions(store):
         document = version.new_configuration
@@ -99,7 +99,7 @@ async def correct_configuration(store: KeyStore, configuration: Configuration) -
 
 
 def _unpublishable_problems(snapshot: Snapshot) -> list[Problem]:
-    """Return the partitions that could not be published when newer versions were: they need an intervention."""
+    """Return a problem for each partition that could not be published when newer versions were: the user must act."""
     stuck = [version for version in snapshot.pending if version.number < snapshot.version]
     what = "version {} is committed, and this partition cannot be published: check its directory, and call repair()"
     return [

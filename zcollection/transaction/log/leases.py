@@ -76,7 +76,7 @@ class Lease:
     _renewed: float = field(factory=_now)
 
     async def fence(self) -> None:
-        """Check that the lease is still valid before the next write, and send a heartbeat where one is due.
+        """Check that the lease is still valid before the next write, and send a heartbeat if one is due.
 
         Raises
         ------
@@ -143,7 +143,7 @@ async def ensure_published(store: KeyStore, number: int, publish: Callable[[Leas
 
 
 async def _taken_over(store: KeyStore, number: int, seen: dict[str, object]) -> Lease | None:
-    """Take over: return the lease after the last one that exists, or None where another writer took it."""
+    """Take over: return the lease after the last one that exists, or None if another writer took it."""
     lease = Lease(store=store, number=number, holder=1)
     while lease.key in seen:
         lease.holder += 1

@@ -58,7 +58,7 @@ async def resolved(store: KeyStore, present: Versioning, at: Moment) -> "PastVer
 
 
 def _numbered(at: Moment, configuration: Configuration) -> int | None:
-    """Return the version that a number or a tag selects; None where the moment is neither."""
+    """Return the version that a number or a tag selects; None if the moment is neither."""
     tags = {} if configuration.retention is None else configuration.retention.tagged
     if isinstance(at, str) and at in tags:
         return tags[at]
@@ -68,7 +68,7 @@ def _numbered(at: Moment, configuration: Configuration) -> int | None:
 
 
 async def _newest_at(store: KeyStore, time: dt.datetime | None) -> int | None:
-    """Return the newest version committed up to a time; None where there was none."""
+    """Return the newest version committed up to a time; None if there was none."""
     if time is None:
         return None
     versions = await history.all_versions(store)
@@ -162,7 +162,7 @@ class PastVersioning(ReadOnlyVersioning):
             then = await perform_one(self.store, contained.completed(candidates))
         except (
             SegmentError
-        ):  # an older release has removed it, or it is damaged: the records contain the same partitions
+        ):  # an older release has removed the segment, or it is damaged: the records contain the same partitions
             then = self._cache.snapshot = await checkpoints.at(self.store, self.number, with_segments=False)
         return evolve(then, places=await self._places(then, candidates))
 
@@ -205,7 +205,7 @@ class PastVersioning(ReadOnlyVersioning):
         return await self.present.tags()
 
     async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
-        """Return the versions up to that one, oldest first; only the newest `last` of them where it is given."""
+        """Return the versions up to that one, oldest first; only the newest `last` of them if it is given."""
         found = tuple(entry for entry in await self.present.history() if _number(entry.version) <= self.number)
         return found if last is None else found[-last:]
 
@@ -219,7 +219,7 @@ class PastVersioning(ReadOnlyVersioning):
         return await history.changes(self.store, since, self.number)
 
     async def newer(self, since: Label | None) -> list[Committed]:
-        """Return the versions after one, up to that one."""
+        """Return the versions after `since`, up to this older version."""
         found = await self.present.newer(self.number if since is None else since)
         return [version for version in found if _number(version.version) <= self.number]
 
@@ -236,7 +236,7 @@ class PastVersioning(ReadOnlyVersioning):
         return self.present
 
     async def zarr(self) -> "zarr.abc.store.Store":
-        """Refuse: the groups of an older version are stored in several places.
+        """Raise an error: the groups of an older version are stored in several places.
 
         Raises
         ------

@@ -47,7 +47,7 @@ async def check(store: KeyStore) -> None:
 
 
 async def _successful_creations(store: KeyStore) -> int | None:
-    """Return how many of two concurrent creations and a later one succeeded; None where an answer was lost."""
+    """Return how many of two concurrent creations and a later one succeeded; None if an answer was lost."""
     key, contents = f"{TRANSACTIONS}/probe/{uuid.uuid4().hex}", [b"first", b"second"]
     try:
         answers = await gather(lambda data: store.create(key, data), contents, limit=2)

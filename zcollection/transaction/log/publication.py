@@ -57,7 +57,7 @@ class Hints:
     replaced
         Paths at which the version replaces a partition: the documents of their parent groups exist.
     staged
-        Keys of all staged objects, where they are one group of few objects; otherwise empty.
+        Keys of all staged objects, if they are one group of few objects; otherwise empty.
     """
 
     replaced: Collection[str] = ()
@@ -85,7 +85,7 @@ async def publish(
     superseded
         Paths that newer versions have written or dropped, including that of the configuration; they are not published.
     hints
-        Facts that only the writer knows, where the caller has just committed the version.
+        Facts that only the writer knows, if the caller has just committed the version.
 
     Raises
     ------

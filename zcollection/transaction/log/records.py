@@ -1,4 +1,4 @@
-"""The existing records of all versions, in the log and in the history files, and which of them are lost or contradict."""
+"""The existing records of all versions, in the log and in the history files, and which of them are lost or contradict each other."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -28,7 +28,7 @@ class Records:
     logged
         The versions in the log, by number; the error for a damaged record.
     newest
-        The newest version that has a record or a mark in the log; where the log is lost, the version after the history.
+        The newest version that has a record or a mark in the log; if the log is lost, the version after the history.
     """
 
     folded: Mapping[str, tuple[Version, ...] | None]
@@ -111,7 +111,7 @@ def describe_foreign(foreign: Sequence[int]) -> str:
 
 
 def _version_of(number: int, record: bytes, *, check_partitions: bool) -> Version | CorruptionError:
-    """Return the version of a record, or the error where it is damaged."""
+    """Return the version of a record, or the error if it is damaged."""
     try:
         version = Version.load(number, record)
         if check_partitions:

@@ -50,7 +50,7 @@ async def find_staged(
 
 
 def _parsed(plan: bytes | None) -> dict[str, Any]:
-    """Return the digests by path; none where the plan is missing or incomplete."""
+    """Return the digests by path; none if the plan is missing or incomplete."""
     try:
         digests = json.loads(plan or b"")
     except (ValueError, RecursionError):

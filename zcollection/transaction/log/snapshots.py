@@ -48,11 +48,11 @@ async def take(
     configuration
         The configuration of the collection.
     walk
-        Read the group documents of the partitions, even where the collection has a catalog.
+        Read the group documents of the partitions, even if the collection has a catalog.
     known
         A snapshot of an older version, which is brought up to date instead of reading the catalog.
     further_paths
-        Further paths at which a partition may exist, where the directories are listed.
+        Further paths at which a partition may exist, if the directories are listed.
     candidates
         The requested partitions; None for all.
 
@@ -97,7 +97,7 @@ async def _check_configuration_in_place(store: KeyStore, snapshot: Snapshot) -> 
 def reading_on_one_thread(
     store: KeyStore, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], candidates: Candidates
 ) -> Work[R | None]:
-    """Perform a read on the newest version; return None where the catalog and the log are not sufficient.
+    """Perform a read on the newest version; return None if the catalog and the log are not sufficient.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ async def current_configuration(store: KeyStore, configuration: Configuration) -
 async def newest(
     store: KeyStore, configuration: Configuration, candidates: Candidates = None, known: Snapshot | None = None
 ) -> Snapshot:
-    """Return a snapshot of the newest version without a check of its configuration, which only says whether a catalog exists."""
+    """Return a snapshot of the newest version; `configuration` is not checked, and only shows whether a catalog exists."""
     indexed = await perform_one(store, _indexed(store, known, candidates)) if configuration.catalog else None
     if indexed is not None:
         return indexed
@@ -182,7 +182,7 @@ def _followed(store: KeyStore, known: Snapshot, candidates: Candidates) -> Work[
 
 
 async def is_outdated(store: KeyStore, snapshot: Snapshot) -> bool:
-    """Return whether data read by means of a snapshot may belong to another version.
+    """Return whether data read with a snapshot may belong to another version.
 
     Published groups stay in their place until a newer version is committed; unpublished groups may be moved at any time.
     """

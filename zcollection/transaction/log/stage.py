@@ -1,4 +1,4 @@
-"""The staging area of a change, on stores of keys and bytes: partitions are staged as complete groups."""
+"""The staging area of a change, on key-value stores: partitions are staged as complete groups."""
 
 from contextlib import suppress
 from typing import Final
@@ -22,7 +22,7 @@ _MOST_KEYS: Final = 64
 
 @define
 class _RecordedKeys:
-    """Records the keys of all objects of a group that is written; none where they are too many, or one is shared."""
+    """Records the keys of all objects of a group that is written; none if there are too many, or if one is shared."""
 
     keys: tuple[str, ...] = ()
     _is_complete: bool = True
@@ -42,7 +42,7 @@ class LogStage(Stage):
     Attributes
     ----------
     attempt_id
-        Id of the attempt, part of the staging prefix; empty where a job runs only once.
+        Id of the attempt, part of the staging prefix; empty if a job runs only once.
     new
         Paths of new partitions, which are written in their published place unless another writer occupies it.
     """
@@ -60,7 +60,7 @@ class LogStage(Stage):
         return f"{stage_of(self.transaction, self.attempt_id)}{path}/"
 
     def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
-        """Write a partition to the staging area or, where it is new, in its published place."""
+        """Write a partition to the staging area or, if it is new, in its published place."""
         stamped, complete = self._stamped(path, group, record)
         if path in self.new:
             with suppress(OccupiedError):
@@ -71,7 +71,7 @@ class LogStage(Stage):
         return evolve(self._staged(path, complete(size)), keys=written.keys)
 
     def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:
-        """Copy a partition to the staging area or, where it is new, to its published place."""
+        """Copy a partition to the staging area or, if it is new, to its published place."""
         if path in self.new:
             with suppress(OccupiedError):
                 stamped = self._complete(record, record.stored_bytes)

@@ -109,7 +109,7 @@ class LogTransaction(Transaction):
             self._check_publishable(path, self.unpublishable)
 
     async def resumed(self, digests: Mapping[str, str]) -> Mapping[str, Place]:
-        """Declare digests, and return where an earlier attempt staged the same; its staging area is removed with this change."""
+        """Declare digests, and return where an earlier attempt staged these partitions; this change removes its staging area."""
         pending = {version.transaction for version in self.base.pending}
         self._is_announced = True
         places, stages = await resuming.find_staged(self.store, digests, except_by={self.id, *pending})
@@ -127,7 +127,7 @@ class LogTransaction(Transaction):
         self._cleared.append(path)
 
     async def commit(self) -> None:
-        """Append the record to the log, publish the change, and write the catalog where it is due."""
+        """Append the record to the log, publish the change, and write the catalog if it is due."""
         changes = (self._written, self._dropped, self.removed, self.replacement, self.reconfiguration)
         if not any(changes) and self.restored is None:
             return
@@ -167,7 +167,7 @@ class LogTransaction(Transaction):
         return {stamp: tuple(paths) for stamp, paths in by_stamp.items()}
 
     async def _tagged(self, paths: Sequence[str]) -> Snapshot | None:
-        """Return the newest tagged version, where only tagged versions are kept; None where all are.
+        """Return the newest tagged version if only tagged versions are kept; None if all versions are kept.
 
         A partition that an older tagged version needs and that still exists is also part of the newest tagged version.
         """
@@ -187,14 +187,14 @@ class LogTransaction(Transaction):
 
     @property
     def _replacing(self) -> set[str]:
-        """Paths of the partitions that it read and replaces: the conflict check shows that they still exist."""
+        """Paths of the partitions that this change has read and replaces: the conflict check shows that they still exist."""
         if self.replacement is not None:
             return set()
         return {path for path in self._read & self._written.keys() if self.base.record(path) is not None}
 
     @property
     def _staged(self) -> tuple[str, ...]:
-        """Keys of all objects in the staging area, where they are one group and nothing else; otherwise empty."""
+        """Keys of all objects in the staging area, if they form exactly one group; otherwise empty."""
         is_alone = len(self._keys) == 1 and not (self._attempts or self._is_announced or self.removed)
         return self._keys[0] if is_alone else ()
 
@@ -237,7 +237,7 @@ class LogTransaction(Transaction):
             raise StoreError(message)
 
     async def _commit_and_publish(self, version: Version) -> bool:
-        """Commit a version and publish it; return False where another writer has committed this number first."""
+        """Commit a version and publish it; return False if another writer has committed this number first."""
         self._keeps_stage = True  # until the answer is known
         lease = None if self.store.has_lock else Lease(store=self.store, number=version.number)
         try:
@@ -299,7 +299,7 @@ class LogTransaction(Transaction):
         return evolve(configuration, version=number, retention=retention).dump().decode()
 
     async def _checkpoint(self, version: Version, fence: Fence) -> None:
-        """Write the catalog again where its cost is small compared with the changes since it was written."""
+        """Write the catalog again if its cost is small compared with the changes since it was written."""
         configuration = self.replacement or self.reconfiguration or self.configuration
         if not configuration.catalog or (
             self.base.indexed and not catalog_writing.is_due(self.base, [version], self._fewest_changed)
@@ -346,7 +346,7 @@ class LogTransaction(Transaction):
         await folding.fold(self.store, before, known=self.base.changes)
 
     def _folds(self, version: Version) -> bool:
-        """Return whether enough records can be moved: `FOLDED` versions, up to a catalog that was just due."""
+        """Return whether enough records can be moved: those of `FOLDED` versions, which a catalog just written contains."""
         if not (self.replacement or self.configuration).catalog:
             return version.number % folding.FOLDED == 0
         return (
@@ -442,11 +442,11 @@ async def begin(
     try:
         yield transaction
     except (CorruptionError, StoreError):
-        # A conflict, not damage, where another writer has replaced the partition meanwhile.
+        # Raises `ConflictError` if another writer has replaced the partition meanwhile: then it is not damaged.
         await transaction.check()
         raise
     except OutdatedError as error:
-        # Damage, not another writer, where a group changed without a commit.
+        # A group that changed without a commit is damaged: no other writer has replaced it.
         if await commit_log.is_newest(store, base.id):
             message = f"a group in {store.url} is not the one that was committed, and no later commit has changed it; call verify(): {error}"
             raise CorruptionError(message) from error

@@ -88,7 +88,7 @@ def _newest_retention(versions: Sequence[Version]) -> Retention | None:
 
 
 def _group(key: str, known: Collection[str]) -> str:
-    """Return the prefix of the group to which an object belongs; its own key where no version contains that group."""
+    """Return the prefix of the group to which an object belongs; its own key if no version contains that group."""
     stamp, *names = key.removeprefix(KEPT).split("/")
     prefixes = (kept_at(stamp, "/".join(names[:depth])) for depth in range(1, len(names)))
     return next((prefix for prefix in prefixes if prefix in known), key)
@@ -120,7 +120,7 @@ async def _leftovers(store: KeyStore, configuration: Configuration, stages: Iter
 
 
 def _leftovers_at(path: str, configuration: Configuration) -> list[str]:
-    """Return the paths at which a dead writer may have left objects; only groups of variables where partitions are now stored below."""
+    """Return the paths of objects that a dead writer may have left at a path; only its variables if partitions may now be below it."""
     if path == IMMUTABLE or path.count("/") + 1 >= configuration.depth:
         return [path]
     variables = {name for layout in configuration.layouts for name in layout.all_variables()}

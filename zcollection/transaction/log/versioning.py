@@ -1,4 +1,4 @@
-"""Versions of a collection in a store of keys and bytes: each is a commit record of the kernel's log."""
+"""Versions of a collection in a key-value store: each is a commit record of the kernel's log."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -64,7 +64,7 @@ class _Cache(Cache):
         self.base: Snapshot | None = None
 
     def keep(self, snapshot: Snapshot | None, *, listed: bool) -> None:
-        """Keep a snapshot whose record a later read can distinguish from that of another collection in the same place."""
+        """Keep a snapshot, if a later read can distinguish its record from that of another collection at the same URL."""
         record = None if snapshot is None else snapshot.id
         is_identified = record is not None and (record.tag if listed else record.transaction) is not None
         # Versions after the catalog are kept unmerged, as many as a reader may have to read after it.
@@ -121,7 +121,7 @@ class LogVersioning(Versioning):
 
     @property
     def _index(self) -> list[Read]:
-        """The read of the catalog, where requests are slow, so that it is read together with other documents."""
+        """The read of the catalog, to be requested together with other documents; empty if requests are fast."""
         return [catalog.READ] if self.store.blocking is None else []
 
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
@@ -147,7 +147,7 @@ class LogVersioning(Versioning):
         return lambda: first.begin(self.store, configuration, operation)
 
     async def _replaceable(self) -> Configuration | None:
-        """Return the existing configuration; None where the collection is missing or too damaged to be replaced by one change."""
+        """Return the existing configuration; None if the collection is missing or too damaged to be replaced by one change."""
         try:
             old = await self.load()
             dict((await self.snapshot(old)).partitions)
@@ -195,7 +195,7 @@ class LogVersioning(Versioning):
     async def read_on_one_thread(
         self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], candidates: Candidates = None
     ) -> R | None:
-        """Perform a short read of the newest version, where the store has blocking access."""
+        """Perform a short read of the newest version, if the store has blocking access."""
         if self.store.blocking is None:
             return None
         return await perform_one(
@@ -203,7 +203,7 @@ class LogVersioning(Versioning):
         )
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
-        """Return the newest version, found by listing where the catalog or a record is damaged."""
+        """Return the newest version, found by listing if the catalog or a record is damaged."""
         return await inspection.inspected(self.store, configuration)
 
     async def is_outdated(self, snapshot: Snapshot) -> bool:
@@ -327,7 +327,7 @@ class LogVersioning(Versioning):
         return await history.changes(self.store, since, newest)
 
     async def newer(self, since: Label | None) -> list[Committed]:
-        """Return the versions committed after one; where there is none, this takes two reads."""
+        """Return the versions committed after `since`; if there are none, this takes two reads."""
         if since is None:
             newest = (await commit_log.listed(self.store))[0].number
             return list(map(_committed, await history.between(self.store, newest, newest)))
@@ -399,7 +399,7 @@ def _committed(version: Version) -> Committed:
 
 
 def _merged(store: KeyStore, snapshot: Snapshot) -> Snapshot:
-    """Return a snapshot with its changes merged into the checkpoint, where no segments are used."""
+    """Return a snapshot with its changes merged into the checkpoint, if no segments are used."""
     known = snapshot.checkpoint.partitions
     if not snapshot.changes or not isinstance(known, Partitions):
         return snapshot

@@ -1,1 +1,1 @@
-"""Versions in a store that commits by itself, such as an Icechunk repository."""
+"""Versions in a transactional store, which makes its own commits, such as an Icechunk repository."""

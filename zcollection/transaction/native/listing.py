@@ -83,7 +83,7 @@ class Listing:
         self._records |= {path: self._parsed(data, path) for path, data in zip(paths, documents, strict=True)}
 
     def _parsed(self, data: bytes | None, path: str) -> PartitionRecord | None:
-        """Return the record in a group document; None where the group does not exist, or is not a partition."""
+        """Return the record in a group document; None if the group does not exist, or is not a partition."""
         try:
             what = f"the group document of partition {path!r}"
             return None if data is None else PartitionRecord.from_group(data, what=what)

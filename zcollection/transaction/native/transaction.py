@@ -1,4 +1,4 @@
-"""A transaction in a store that commits by itself: one session, one commit."""
+"""A transaction in a transactional store: one session, one commit."""
 
 import os
 import socket
@@ -100,7 +100,7 @@ class NativeTransaction(Transaction):
     def outcome(self, before: Listing) -> Listing | None:
         """Return the listing of the committed snapshot, derived from the listing of the base snapshot.
 
-        None where the change was not committed, was rebased on changes of other writers, or changed the configuration.
+        None if the change was not committed, was rebased on changes of other writers, or changed the configuration.
         """
         if (
             self._committed_snapshot is None
@@ -123,7 +123,7 @@ class NativeTransaction(Transaction):
         return SessionObjects(self.session)
 
     async def commit(self) -> None:
-        """Commit the session; rebase it where another writer has committed a change that does not conflict."""
+        """Commit the session; rebase it if another writer has committed a change that does not conflict."""
         changes = (
             self._written,
             self._dropped,
@@ -153,7 +153,7 @@ class NativeTransaction(Transaction):
             await self._check(SnapshotObjects(self.store, self.session.base))
 
     async def _try_commit(self) -> bool:
-        """Commit, and return whether the commit succeeded; False where another writer has committed since.
+        """Commit, and return whether the commit succeeded; False if another writer has committed since.
 
         Raises
         ------
@@ -184,7 +184,7 @@ class NativeTransaction(Transaction):
         await self._objects.delete(obsolete)
 
     async def _complete_tree(self) -> None:
-        """Write the documents of the parent groups of partitions, where they are missing."""
+        """Write the documents of the parent groups of partitions, if they are missing."""
         parents = parent_documents(self._partitions)
         existing = await self._objects.get([Read(key) for key in parents])
         await self._objects.put(

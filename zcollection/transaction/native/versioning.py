@@ -1,4 +1,4 @@
-"""Versions of a collection in a store that commits by itself: each is a snapshot of the store."""
+"""Versions of a collection in a transactional store: each is a snapshot of the store."""
 
 import datetime as dt
 import json
@@ -53,7 +53,7 @@ class _Cache(Cache):
 
 @frozen
 class NativeVersioning(Versioning):
-    """The snapshots of a store that commits by itself, as versions.
+    """The snapshots of a transactional store, as versions.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ class NativeVersioning(Versioning):
         return last
 
     async def is_outdated(self, snapshot: Snapshot) -> bool:  # noqa: ARG002 - a snapshot never changes
-        """Return False: data read by means of a snapshot belongs to that snapshot."""
+        """Return False: data read with a snapshot always belongs to that snapshot."""
         return False
 
     @asynccontextmanager
@@ -279,7 +279,7 @@ class NativeVersioning(Versioning):
         versions: int | None,  # noqa: ARG002
         seconds: float | None,  # noqa: ARG002
     ) -> None:
-        """Refuse: the store keeps all snapshots until a vacuum.
+        """Raise an error: the store keeps all snapshots until a vacuum.
 
         Raises
         ------
@@ -364,7 +364,7 @@ class NativeVersioning(Versioning):
         return len((await self.snapshot(configuration)).partitions)
 
     async def refreshed(self) -> Self:
-        """Return the versions, pinned to the newest snapshot where the reader was pinned to an older one."""
+        """Return the versions, pinned to the newest snapshot if the reader was pinned to an older one."""
         return self if self.pinned_at is None else evolve(self, pinned_at=await self.store.current())
 
     async def zarr(self) -> "zarr.abc.store.Store":

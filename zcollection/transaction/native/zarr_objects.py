@@ -1,4 +1,4 @@
-"""The objects in a Zarr store that another library provides, for a store that commits by itself."""
+"""The objects in a Zarr store that another library provides, for a transactional store."""
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -51,7 +51,7 @@ class ZarrObjects(Objects):
         await gather(lambda key: self._set_chunk(key, items[key]), chunks, limit=config.get().concurrency)
 
     async def _set_chunk(self, key: str, data: bytes) -> None:
-        """Write a chunk or statistics; a store that refuses the key of statistics has none."""
+        """Write a chunk or statistics; a store that rejects the key of the statistics stores none."""
         with suppress(StoreError) if _inner(key) != key else nullcontext():
             await self._set(key, data)
 
@@ -61,7 +61,7 @@ class ZarrObjects(Objects):
         await (await self.zarr()).set(_inner(key), default_buffer_prototype().buffer.from_bytes(data))
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List the objects under a prefix; sizes are included where `recursive` is true."""
+        """List the objects under a prefix; sizes are included if `recursive` is true."""
         store = await self.zarr()
         if recursive:
             keys = sorted([outer async for key in store.list_prefix(prefix) if (outer := _outer(key)) > after])
@@ -119,7 +119,7 @@ class SnapshotObjects(ZarrObjects):
             return await super().get(reads)
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List the objects under a prefix; sizes are included where `recursive` is true."""
+        """List the objects under a prefix; sizes are included if `recursive` is true."""
         async with unless_removed(self.store, self.snapshot):
             async for entry in super().list(prefix, after=after, recursive=recursive):
                 yield entry
