@@ -29,13 +29,17 @@ def run(tests: list[str], *, without: str | None = None) -> tuple[int, str]:
         "-p",
         "no:cacheprovider",
         "--timeout=600",
+        "-p",
+        "effort",  # which defines the profile, also for tests of plugins
         "--hypothesis-profile=thorough",
         *tests,
     ]
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "1000"}  # so that reasons are not truncated
+    modules = os.pathsep.join([str(running.HERE), str(running.HERE.parent / "support")])
+    # Wide, so that reasons are not truncated.
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "1000", "PYTHONPATH": modules}
     if without is not None:
         command += ["-p", "mutating"]
-        environment |= {"PYTHONPATH": str(running.HERE), "ZCOLLECTION_WITHOUT": without}
+        environment |= {"ZCOLLECTION_WITHOUT": without}
     done = subprocess.run(command, cwd=running.HERE.parents[1], env=environment, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
