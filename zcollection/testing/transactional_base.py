@@ -1,5 +1,6 @@
 """Base class and helpers of the checks of transactional stores: they write, commit and read hierarchies."""
 
+import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -81,6 +82,11 @@ async def committed(store: TransactionalStore, objects: Mapping[str, bytes], mes
     session = await store.begin(create=True)
     await write(session, objects)
     return await commit(session, message)
+
+
+def soon() -> dt.datetime:
+    """Return a time later than all commits so far."""
+    return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
 
 
 async def newest(store: TransactionalStore) -> str:

@@ -1,6 +1,5 @@
 """Checks of transactional stores: commits, conflicts and merges of changes."""
 
-import datetime as dt
 import pickle
 import re
 from pathlib import Path
@@ -21,6 +20,7 @@ from zcollection.testing.transactional_base import (
     group,
     keys,
     newest,
+    soon,
     values,
     write,
 )
@@ -121,7 +121,7 @@ class CommitChecks(TransactionalSuite):
             await committed(store, chunks("a", 2, length=2000))
             session = await store.begin()
             await write(session, chunks("a", 3, length=2000))
-            await (await self._open(self.url(tmp_path))).vacuum(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1))
+            await (await self._open(self.url(tmp_path))).vacuum(soon())
             try:
                 if (snapshot := await session.commit("after a vacuum", METADATA)) is None:
                     await session.rebase()

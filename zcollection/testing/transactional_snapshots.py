@@ -24,6 +24,7 @@ from zcollection.testing.transactional_base import (
     group,
     keys,
     newest,
+    soon,
     values,
     write,
 )
@@ -265,10 +266,10 @@ class SnapshotChecks(TransactionalSuite):
             snapshots = [await committed(store, {**group(), **array("a", number)}) for number in range(4)]
             assert (await store.vacuum(_BEFORE_ALL)).snapshots == 0
             assert [await values(store, item, ["a"]) for item in snapshots] == [[0], [1], [2], [3]]
-            reclaimed = await store.vacuum(_soon())
+            reclaimed = await store.vacuum(soon())
             assert reclaimed.snapshots >= len(snapshots) - 1
             for _ in range(_ATTEMPTS):
-                reclaimed = reclaimed if reclaimed.bytes else await store.vacuum(_soon())
+                reclaimed = reclaimed if reclaimed.bytes else await store.vacuum(soon())
             assert reclaimed.bytes > 0
             other = await self._open(self.url(tmp_path))
             for snapshot in (snapshots[-1], await newest(other)):  # the vacuum itself may be a commit
@@ -293,8 +294,3 @@ async def _raises(
 async def _is_read_only(use: Callable[P, Awaitable[object]], *args: P.args, **kwargs: P.kwargs) -> None:
     with pytest.raises(ReadOnlyError):
         await use(*args, **kwargs)
-
-
-def _soon() -> dt.datetime:
-    """Return a time later than all commits so far."""
-    return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
